@@ -1,0 +1,1 @@
+"""The steps of Nightshift that SQL cannot do: one small module each, run through ``./nightshift``."""

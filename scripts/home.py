@@ -1,0 +1,20 @@
+"""Where things are: the project's own files and the run state under ``NIGHTSHIFT_HOME``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PROJECT = Path(os.environ.get("NIGHTSHIFT_PROJECT", Path(__file__).resolve().parent.parent))
+
+
+def home() -> Path:
+    """The root of all run state: ``NIGHTSHIFT_HOME``, or ``var/`` beside ``dbt_project.yml``."""
+    return Path(os.environ.get("NIGHTSHIFT_HOME", PROJECT / "var")).resolve()
+
+
+def folder(name: str) -> Path:
+    """One of the state folders (``landing``, ``quarantine``, ``vault``, ``warehouse``, …), made if missing."""
+    path = home() / name
+    path.mkdir(parents=True, exist_ok=True)
+    return path
