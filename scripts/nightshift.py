@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 
 import click
+
+from scripts.console import run_step
 
 STEPS = {
     "simulate": "scripts.simulate",
@@ -24,19 +27,47 @@ class Steps(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The steps in the order of a night."""
-        return list(STEPS)
+        return [name for name, module in STEPS.items() if importlib.util.find_spec(module)]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The step's click command: the module's attribute of the same name."""
-        if name not in STEPS:
+        if name not in self.list_commands(ctx):
             return None
         return getattr(importlib.import_module(STEPS[name]), name.replace("-", "_"))
 
 
-@click.group(cls=Steps)
+@click.group(cls=Steps, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def main() -> None:
-    """Nightshift: dumps of backends in, tested and published marts out."""
+    """Nightshift: dumps of backends in, tested and published marts out.
+
+    One direction: backends ship dumps into the inbox, `land` takes them in, `build` makes the models from what
+    landed, `publish` shows the tested marts to readers, all at once. `night` is all of it. Every step can be run
+    alone, killed anywhere and run again.
+
+    \b
+    Examples
+      ./nightshift night                    everything that has arrived, up to published marts
+      ./nightshift night --on 2026-02-14    the same as if nothing had arrived after that day
+      ./nightshift plan                     what the next build would do, and why; changes nothing
+      ./nightshift build --select +revenue_daily
+      ./nightshift publish                  after a repaired build: show it to readers
+      ./nightshift rollback                 readers see the run before this one again
+      ./nightshift status                   last night, freshness, health of the marts, sizes
+
+    \b
+    Exit codes
+      0  done, or nothing to do       3  another night holds the lock
+      1  some data was refused        4  a build or a test failed; the rest was published
+      2  wrong use                    5  stopped by something outside the data; run it again
+
+    \b
+    Settings (environment)
+      NIGHTSHIFT_HOME        where all state lives (default: var/)
+      NIGHTSHIFT_MEMORY      DuckDB's memory limit, e.g. 4GB
+      NIGHTSHIFT_THREADS     threads of the build
+      NIGHTSHIFT_KEEP_RUNS   published runs that are kept (default 14)
+    """
 
 
 if __name__ == "__main__":
-    main()
+    run_step(main)
