@@ -44,11 +44,11 @@ def test_second_night_says_who_holds_the_lock_since_when():
     process = start_holder()
     try:
         with (
-            pytest.raises(Stop, match=rf"`build` \(process {process.pid}\) since 20\d\d-") as stop,
+            pytest.raises(Stop, match=rf"`build` \(process {process.pid}\) since 20\d\d-") as stopped,
             night_lock("night"),
         ):
             pass
-        assert stop.value.code == LOCKED
+        assert stopped.value.exit_code == LOCKED
         assert holder()["pid"] == process.pid
     finally:
         process.kill()
