@@ -28,37 +28,27 @@ from typing import NoReturn, TypeVar
 
 import click
 
-DONE, REFUSED, WRONG_USE, LOCKED, FAILED, STOPPED = 0, 1, 2, 3, 4, 5
-SLOW = 2.0  # seconds after which a wait deserves a bar
+DONE, REFUSED, USAGE, LOCKED, FAILED, STOPPED = 0, 1, 2, 3, 4, 5
 
 T = TypeVar("T")
 
 
-class Stop(click.ClickException):
+class Stop(Exception):
     """Ends a step with a message for a person and an exit code for cron; no traceback is shown."""
 
     def __init__(self, message: str, code: int = REFUSED) -> None:
         super().__init__(message)
-        self.exit_code = code
-
-    def show(self, file: object = None) -> None:
-        """Print the message as the other lines are printed."""
-        line("stopped", self.format_message(), error=True)
+        self.code = code
 
 
-def line(step: str, text: str, error: bool = False) -> None:
-    """One line about one thing done: the step's name in a column of its own, then what happened."""
-    print(f"{step:<9} {text}", file=sys.stderr if error else sys.stdout, flush=True)
+def say(step: str, text: str) -> None:
+    """One line about one thing done: ``publish   finance.duckdb: unchanged since 2026-02-21-1``."""
+    print(f"{step:<9} {text}", flush=True)
 
 
 def warn(step: str, text: str) -> None:
     """One line about something a person should look at; goes to standard error, so cron mails it."""
-    line(step, f"warning: {text}", error=True)
-
-
-def stop(message: str, code: int = REFUSED) -> NoReturn:
-    """End the step with a message and one of the codes above."""
-    raise Stop(message, code)
+    print(f"{step:<9} {text}", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -67,17 +57,14 @@ def timed(step: str, text: str = "done") -> Iterator[list[str]]:
     begun = time.monotonic()
     said: list[str] = []
     yield said
-    line(step, f"{', '.join(said) or text} ({duration(time.monotonic() - begun)})")
+    say(step, f"{', '.join(said) or text} ({duration(time.monotonic() - begun)})")
 
 
-def progress(items: Iterable[T], total: int | None = None, label: str = "", unit: str = "it") -> Iterator[T]:
-    """Go through items; on a terminal a bar appears once it has lasted two seconds, in cron nothing is drawn."""
-    if not sys.stderr.isatty():
-        yield from items
-        return
+def progress(items: Iterable[T], label: str, total: int | None = None, unit: str = "") -> Iterator[T]:
+    """Iterate with a progress bar: only on a terminal, only once it has lasted over two seconds."""
     from tqdm import tqdm
 
-    yield from tqdm(items, total=total, desc=label, unit=unit, delay=SLOW, leave=False)
+    yield from tqdm(items, desc=label, total=total, unit=unit, delay=2, leave=False, disable=not sys.stderr.isatty())
 
 
 def run_step(main: click.Command) -> NoReturn:
@@ -85,15 +72,18 @@ def run_step(main: click.Command) -> NoReturn:
     try:
         code = main.main(prog_name="./nightshift", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else DONE)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+    except Stop as stop:
+        warn("stopped", str(stop))
+        sys.exit(stop.code)
+    except click.ClickException as wrong:
+        wrong.show()
+        sys.exit(USAGE)
     except (click.Abort, KeyboardInterrupt):
-        line("stopped", "by the keyboard; nothing half-done is visible, run it again", error=True)
+        warn("stopped", "by the keyboard; run it again, nothing half-done is visible")
         sys.exit(130)
     except Exception as error:
         traceback.print_exc()
-        line("stopped", f"{type(error).__name__}: {error}; nothing half-done is visible, run it again", error=True)
+        warn("stopped", f"{type(error).__name__}: {error}; nothing half-done is visible, run it again")
         sys.exit(STOPPED)
 
 

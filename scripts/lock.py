@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scripts.console import LOCKED, stop, warn
+from scripts.console import LOCKED, Stop, warn
 from scripts.home import folder
 
 HANDED_DOWN = "NIGHTSHIFT_LOCK"
@@ -55,7 +55,7 @@ def night_lock(command: str, name: str = "night") -> Iterator[int]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if not _take(descriptor):
-            stop(f"the lock is held by {who(_read(path))}; nothing was done", LOCKED)
+            raise Stop(f"the lock is held by {who(_read(path))}; nothing was done", LOCKED)
         if left := _read(path):
             warn("lock", f"taken over from {who(left)}, which is no longer running")
         sign(descriptor, command)

@@ -48,7 +48,7 @@ def test_second_night_says_who_holds_the_lock_since_when():
             night_lock("night"),
         ):
             pass
-        assert stopped.value.exit_code == LOCKED
+        assert stopped.value.code == LOCKED
         assert holder()["pid"] == process.pid
     finally:
         process.kill()
