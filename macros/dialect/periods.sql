@@ -1,0 +1,11 @@
+{# The first day of the period (day or month) that holds a date. #}
+{% macro period(day, unit) %}
+  {%- if unit == 'day' -%}{{ return('cast(' ~ day ~ ' as date)') }}
+  {%- else -%}{{ return("cast(date_trunc('" ~ unit ~ "', " ~ day ~ ") as date)") }}{%- endif -%}
+{% endmacro %}
+
+{# A date moved by whole periods. #}
+{% macro add_periods(day, n, unit) %}
+  {%- if n == 0 -%}{{ return('cast(' ~ day ~ ' as date)') }}{%- endif -%}
+  {{ return('cast(' ~ day ~ ' + interval ' ~ ("'" ~ n ~ "' " ~ unit) ~ ' as date)') }}
+{% endmacro %}
