@@ -192,9 +192,8 @@ class Backend:
 
 def field_id(name: str) -> int:
     """Parquet field id of a column name (31 bits of its CRC-32)."""
-    import zlib
-
-    return zlib.crc32(name.encode()) & 0x7FFFFFFF
+    
+    return int(hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()[:7], 16)
 
 
 def landing_columns(kind: str = "log") -> tuple[Column, ...]:
