@@ -1,0 +1,26 @@
+select
+    payment_id,
+    invoice_id,
+    gift_card_id,
+    account_id,
+    attempt,
+    method,
+    card_id,
+    card_country,
+    device_id,
+    network_prefix,
+    network_country,
+    terminal_id,
+    amount,
+    currency,
+    result,
+    decline_reason,
+    attempted_at,
+    updated_at,
+    _event_on as attempted_on,
+    _arrived_on,
+    _dump_id,
+    _source_file,
+    _source_line
+from {{ source('billing', 'payments') }}
+where {{ broken_rule('billing', 'payments') }} is null

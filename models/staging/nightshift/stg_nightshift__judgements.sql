@@ -1,0 +1,17 @@
+select
+    play_id,
+    _event_on as judged_on,
+    played_on,
+    verdict,
+    reason,
+    rule_version,
+    appeal_id,
+    account_id,
+    track_id,
+    evidence_json,
+    _arrived_on,
+    _dump_id,
+    _source_file,
+    _source_line
+from {{ source('nightshift', 'judgements') }}
+where {{ broken_rule('nightshift', 'judgements') }} is null

@@ -1,0 +1,25 @@
+select
+    statement_line_id,
+    statement_id,
+    statement_month,
+    _event_on as issued_on,
+    line_kind,
+    rights_holder_id,
+    licensor_id,
+    recording_id,
+    territory,
+    plan_code,
+    play_month,
+    cause,
+    streams,
+    amount,
+    currency,
+    exchange_rate,
+    statement_amount,
+    statement_currency,
+    _arrived_on,
+    _dump_id,
+    _source_file,
+    _source_line
+from {{ source('nightshift', 'statements') }}
+where {{ broken_rule('nightshift', 'statements') }} is null
