@@ -59,8 +59,10 @@ def night_lock(command: str, name: str = "night") -> Iterator[int]:
         if left := _read(path):
             warn("lock", f"taken over from {who(left)}, which is no longer running")
         sign(descriptor, command)
-        yield descriptor
-        os.ftruncate(descriptor, 0)
+        try:
+            yield descriptor
+        finally:
+            os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 

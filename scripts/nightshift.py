@@ -15,6 +15,7 @@ STEPS = {
     "sources": "scripts.sources",
     "build": "scripts.build",
     "plan": "scripts.build",
+    "rows": "scripts.rows",
     "publish": "scripts.publish",
     "rollback": "scripts.publish",
     "night": "scripts.night",
@@ -22,16 +23,21 @@ STEPS = {
 }
 
 
+def has_step(name: str) -> bool:
+    """True if this project has the step."""
+    return name in STEPS and importlib.util.find_spec(STEPS[name]) is not None
+
+
 class Steps(click.Group):
     """A group whose commands are found by name, so that ``--help`` of one does not import all."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The steps in the order of a night."""
-        return [name for name, module in STEPS.items() if importlib.util.find_spec(module)]
+        return [name for name in STEPS if has_step(name)]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The step's click command: the module's attribute of the same name."""
-        if name not in self.list_commands(ctx):
+        if not has_step(name):
             return None
         return getattr(importlib.import_module(STEPS[name]), name.replace("-", "_"))
 

@@ -22,7 +22,7 @@
 {# The one name under which both engines' spellings of a type are hashed. #}
 {% macro portable_type(data_type) %}
   {%- set type = data_type | lower | replace(' ', '') -%}
-  {%- if type in ['string', 'text', 'character varying', 'charactervarying'] or type.startswith('varchar') -%}{{ return('varchar') }}
+  {%- if type in ['string', 'text'] or type.startswith('varchar') or type.startswith('charactervarying') -%}{{ return('varchar') }}
   {%- elif type in ['int', 'int32', 'integer'] -%}{{ return('integer') }}
   {%- elif type in ['long', 'int64', 'bigint'] -%}{{ return('bigint') }}
   {%- elif type in ['float', 'real', 'double', 'float64'] -%}{{ return('double') }}

@@ -1,0 +1,338 @@
+"""``build`` and ``plan``: dbt once, over the night's warehouse, and what came of it in words."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any
+
+import click
+import duckdb
+
+from scripts import console
+from scripts.console import DONE, FAILED, count, duration, say
+from scripts.dbt_process import Run, manifest, run_dbt
+from scripts.faults import fault_point
+from scripts.files import replace_json
+from scripts.home import folder
+from scripts.landed import newest_arrival
+from scripts.lock import night_lock
+from scripts.warehouse import get_day, set_day, warehouse
+
+REPORT = "build.json"
+
+REBUILT = """
+    with written as (
+        select
+            *,
+            min(sequence) over (partition by model) as first_sequence,
+            lag(logic_hash) over of_day as logic_was,
+            lag(inputs) over of_day as inputs_were,
+            lag(output_hash) over of_day as output_was
+        from ops.ledger
+        where relation = model and output_hash not in ('created', 'started')
+        window of_day as (partition by relation, day order by sequence)
+    )
+    select model, domain, cast(day as varchar) as day, row_count, output_hash,
+        case
+            when output_hash = 'gone' then 'nothing of it is left'
+            when first_sequence > $since then 'new model'
+            when output_was is null or output_was = 'gone' then 'new day'
+            when logic_was <> logic_hash then 'definition changed'
+            when inputs_were is null or inputs is null then 'inputs changed'
+            else coalesce('changed: ' || array_to_string(list_distinct(list_transform(
+                list_filter(string_split(inputs, ';'), lambda x: not list_contains(string_split(inputs_were, ';'), x)),
+                lambda x: string_split(x, '=')[1])), ', '), 'inputs changed')
+        end as reason,
+        output_hash is not distinct from output_was as same
+    from written
+    where sequence > $since
+    order by sequence
+"""
+
+
+@click.command()
+@click.option(
+    "--on", "on_day", type=click.DateTime(["%Y-%m-%d"]), help="Build as if nothing had arrived after this day."
+)
+@click.option(
+    "--select", multiple=True, help="dbt's own selection syntax, e.g. +revenue_daily or path:models/marts/core."
+)
+@click.option("--exclude", multiple=True, help="What to leave out, in the same syntax.")
+@click.option("--full-tests", is_flag=True, help="Let tests look at all days, not only at those that changed.")
+def build(on_day: datetime | None, select: tuple[str, ...], exclude: tuple[str, ...], full_tests: bool) -> int:
+    """Make the models from what has landed, test them, rebuild only what is made of something else than before.
+
+    One dbt invocation (target `night`). Which days of which models are stale is found by content: the ledger knows
+    what each day was made of. Nothing needs to be said after a late dump, a correction, a changed definition or an
+    interrupted build; run it again and it goes on where it stopped. What a failing test leaves in the warehouse is
+    not published.
+
+    \b
+    Examples
+      ./nightshift build
+      ./nightshift build --on 2026-02-14
+      ./nightshift build --select +revenue_daily      that model and what it is made of
+      ./nightshift build --full-tests                 every test over all of history
+      ./nightshift rows not_null_fct_plays_track_id   the rows a failing test of the last build found
+
+    Exit code 4: a model or a test failed.
+    """
+    began = time.monotonic()
+    with night_lock("build") as lock:
+        day = as_date(on_day) or newest_arrival()
+        with warehouse() as connection:
+            prepare(connection, day)
+            since = last_sequence(connection)
+        fault_point("build:before-dbt")
+        selection = [*_options("--select", select), *_options("--exclude", exclude)]
+        run = run_dbt(["build", *selection], lock, {"NIGHTSHIFT_TEST_ALL": "1"} if full_tests else None)
+        fault_point("build:after-dbt")
+        with warehouse() as connection:
+            report = _report(run, connection, since, day)
+        replace_json(folder("warehouse") / REPORT, report)
+    _tell(report, run, time.monotonic() - began)
+    return FAILED if run.exit_code else DONE
+
+
+@click.command()
+@click.option(
+    "--on", "on_day", type=click.DateTime(["%Y-%m-%d"]), help="Plan as if nothing had arrived after this day."
+)
+@click.option("--select", multiple=True, help="dbt's own selection syntax.")
+@click.option("--json", "as_json", is_flag=True, help="For a machine.")
+def plan(on_day: datetime | None, select: tuple[str, ...], as_json: bool) -> int:
+    """What the next build would do, and why, from the very query that the build uses. Builds nothing.
+
+    Below a model whose own days are stale, a day counts as stale too: whether it comes out the same, and so stops
+    there, is only known once it is built.
+
+    \b
+    Examples
+      ./nightshift plan
+      ./nightshift plan --on 2026-02-14
+      ./nightshift plan --select fct_plays+
+    """
+    with night_lock("plan") as lock:
+        day = as_date(on_day) or newest_arrival()
+        with warehouse() as connection:
+            prepare(connection, None)
+            before = get_day(connection)
+            set_day(connection, day)
+        arguments = [
+            "build",
+            *_options("--select", select),
+            *_options("--exclude-resource-type", ("test", "unit_test")),
+        ]
+        run = run_dbt(arguments, lock, {"NIGHTSHIFT_PLAN": "1"})
+        with warehouse() as connection:
+            rows = connection.execute(
+                "select relation, cast(day as varchar), reason, row_count from ops.plan order by relation, day"
+            ).fetchall()
+            set_day(connection, before)
+    if run.exit_code:
+        _tell_problems(run)
+        return FAILED
+    planned = _by_model((name, day, reason, number) for name, day, reason, number in rows)
+    readers = _readers({name for name, _ in planned})
+    if as_json:
+        click.echo(
+            json.dumps(
+                {"on": str(day), "models": [{"model": name, **what} for name, what in planned], "readers": readers}
+            )
+        )
+        return DONE
+    say("plan", f"as of {day}: {_sum_up(planned)}")
+    _print_models(planned)
+    for reader in readers:
+        say("plan", f"data of {reader['type']} {reader['name']} may change (owner: {reader['owner']})")
+    return DONE
+
+
+def as_date(value: datetime | None) -> date | None:
+    """An option's day as a date."""
+    return value.date() if value else None
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, day: date | None) -> None:
+    """Write what dbt is to see; give a new warehouse an identity, so that records of an older one are told apart."""
+    if day is not None:
+        set_day(connection, day)
+    connection.execute(
+        "create schema if not exists ops; create table if not exists ops.identity as select uuid() as id"
+    )
+
+
+def last_sequence(connection: duckdb.DuckDBPyConnection) -> int:
+    """The ledger's newest number, 0 in a new warehouse."""
+    known = connection.execute(
+        "select 1 from duckdb_tables() where schema_name = 'ops' and table_name = 'ledger'"
+    ).fetchone()
+    return connection.execute("select coalesce(max(sequence), 0) from ops.ledger").fetchone()[0] if known else 0
+
+
+def marts(project: dict[str, Any]) -> list[dict[str, Any]]:
+    """The marts of a manifest, with what publishing and status need to know of each."""
+    found = []
+    for node in project["nodes"].values():
+        if (
+            node["resource_type"] != "model"
+            or node["fqn"][1] != "marts"
+            or node["config"]["materialized"] == "ephemeral"
+        ):
+            continue
+        meta = node["config"].get("meta") or {}
+        found.append(
+            {
+                "name": node["alias"],
+                "schema": node["schema"],
+                "domain": node["fqn"][2],
+                "owner": _owner(node, project),
+                "description": node["description"].strip(),
+                "columns": {name: column["description"].strip() for name, column in node["columns"].items()},
+                "day": node["config"].get("day") if node["config"]["materialized"] == "by_day" else None,
+                "unit": node["config"].get("unit") or "day",
+                "materialized": node["config"]["materialized"],
+                "publish": meta.get("publish", "table"),
+            }
+        )
+    return sorted(found, key=lambda mart: (mart["domain"], mart["name"]))
+
+
+def _owner(node: dict[str, Any], project: dict[str, Any]) -> str:
+    meta = node["config"].get("meta") or {}
+    group = node["config"].get("group")
+    found = meta.get("owner") or next((g["owner"] for g in project["groups"].values() if g["name"] == group), None)
+    if isinstance(found, dict):
+        return found.get("name") or found.get("email") or ""
+    return found or ""
+
+
+def _report(run: Run, connection: duckdb.DuckDBPyConnection, since: int, day: date | None) -> dict[str, Any]:
+    """All that later steps, ``status`` and people may want to know of this build."""
+    project = manifest()
+    rows = connection.execute(REBUILT, {"since": since}).fetchall() if last_sequence(connection) else []
+    rebuilt = _by_model((model, day, reason, number) for model, _, day, number, _, reason, _ in rows)
+    seconds = {result.name: result.seconds for result in run.results if result.node.startswith("model.")}
+    return {
+        "format": 1,
+        "on": str(day) if day else None,
+        "selected": len(run.results),
+        "identity": str(connection.execute("select id from ops.identity").fetchone()[0]),
+        "marts": marts(project),
+        "rebuilt": [{"model": model, **what, "seconds": round(seconds.get(model, 0), 2)} for model, what in rebuilt],
+        "models": sum(result.node.startswith("model.") for result in run.results),
+        "tests": sum(result.node.startswith(("test.", "unit_test.")) for result in run.results),
+        "failed": [asdict(result) for result in run.results if result.is_bad],
+        "skipped": [
+            result.name for result in run.results if result.status == "skipped" and result.node.startswith("model.")
+        ],
+        "warned": [{"name": r.name, "failures": r.failures} for r in run.results if r.status == "warn"],
+        "messages": run.messages,
+        "domains": _domains(connection),
+    }
+
+
+def _domains(connection: duckdb.DuckDBPyConnection) -> dict[str, str | None]:
+    """Per domain what keeps it from being published (None: nothing does)."""
+    try:
+        rows = connection.execute(
+            "select distinct on (domain) domain, passed, failures from ops.domain_checks "
+            "order by domain, checked_at desc, ledger_sequence desc"
+        ).fetchall()
+    except duckdb.CatalogException:
+        return {}
+    return {domain: None if passed else failures for domain, passed, failures in rows}
+
+
+def _by_model(rows: Iterable[tuple[str, str | None, str, int | None]]) -> list[tuple[str, dict[str, Any]]]:
+    """Rows of (model, day, reason, rows) gathered by model in order of appearance."""
+    gathered: dict[str, dict[str, Any]] = {}
+    for model, day, reason, number in rows:
+        entry = gathered.setdefault(model, {"days": [], "rows": None, "reasons": []})
+        if day and day not in entry["days"]:
+            entry["days"].append(day)
+        if number is not None:
+            entry["rows"] = (entry["rows"] or 0) + number
+        if reason not in entry["reasons"]:
+            entry["reasons"].append(reason)
+    return list(gathered.items())
+
+
+def _sum_up(models: list[tuple[str, dict[str, Any]]]) -> str:
+    days = sum(len(what["days"]) for _, what in models)
+    return f"{count(len(models), 'model')} stale, {count(days, 'day')} of them" if models else "nothing is stale"
+
+
+def _print_models(models: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    rows = []
+    for name, what in models:
+        reasons = what["reasons"][:3] + (["…"] if len(what["reasons"]) > 3 else [])
+        row = [name, console.days(what["days"]) if what["days"] else "whole", what["rows"]]
+        rows.append([*row, "; ".join(reasons)])
+    if rows:
+        print(console.table(["model", "days", "rows", "why"], rows), flush=True)
+
+
+def _tell(report: dict[str, Any], run: Run, seconds: float) -> None:
+    rebuilt = [(entry["model"], entry) for entry in report["rebuilt"]]
+    say(
+        "build",
+        f"as of {report['on']}: {count(report['models'], 'model')}, {count(report['tests'], 'test')} "
+        f"in {duration(seconds)}",
+    )
+    unchanged = report["models"] - len(rebuilt) - len(report["skipped"])
+    say("build", f"rebuilt {count(len(rebuilt), 'table')}; {count(max(unchanged, 0), 'model')} had nothing stale")
+    _print_models(rebuilt)
+    _tell_problems(run)
+    if report["skipped"]:
+        say("build", f"not built, because what they read failed: {', '.join(report['skipped'])}")
+    for domain, failures in report["domains"].items():
+        if failures and run.exit_code and any(mart["domain"] == domain for mart in report["marts"]):
+            say("build", f"domain {domain} stays at its last good night: {failures[:300]}")
+
+
+def _tell_problems(run: Run) -> None:
+    for message in run.messages:
+        console.warn("build", message)
+    for result in run.results:
+        if result.is_bad:
+            console.warn("build", f"FAILED {result.name}: {_first_lines(result.message)}")
+            if result.failures and result.node.startswith("test."):
+                console.warn("build", f"  see the {count(result.failures, 'row')}: ./nightshift rows {result.name}")
+        elif result.status == "warn":
+            console.warn("build", f"warned {result.name}: {_first_lines(result.message)}")
+
+
+def _first_lines(message: str) -> str:
+    return " / ".join(line.strip() for line in message.splitlines() if line.strip())[:500]
+
+
+def _readers(changed: set[str]) -> list[dict[str, str]]:
+    """The exposures below any of these models: dashboards, exports and mails whose data may change."""
+    project = manifest()
+    children = project.get("child_map", {})
+    reached = [node for node in children if node.split(".")[-1] in changed and node.split(".")[0] in ("model", "seed")]
+    seen = set(reached)
+    while reached:
+        for child in children.get(reached.pop(), []):
+            if child not in seen:
+                seen.add(child)
+                reached.append(child)
+    return [
+        {
+            "name": exposure["name"],
+            "type": exposure["type"],
+            "owner": exposure["owner"].get("name") or exposure["owner"].get("email") or "",
+        }
+        for key, exposure in sorted(project.get("exposures", {}).items())
+        if key in seen
+    ]
+
+
+def _options(name: str, values: Iterable[str]) -> list[str]:
+    found = list(values)
+    return [name, *found] if found else []

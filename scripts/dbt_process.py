@@ -1,0 +1,147 @@
+"""dbt as a child process: one invocation a step, its log turned into a bar, its artifacts into plain data.
+
+A child, and not a call in this process: its memory is given back, its hold on the warehouse file ends with it, and
+when the kernel kills it for memory there is still somebody to say so.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scripts.console import STOPPED, Stop
+from scripts.home import PROJECT, folder, home
+from scripts.lock import hand_down
+
+TARGET = "night"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What dbt says about one node of the invocation."""
+
+    node: str
+    status: str  # success, pass, warn, fail, error, skipped, …
+    message: str
+    failures: int | None
+    seconds: float
+    compiled: str | None
+
+    @property
+    def is_bad(self) -> bool:
+        """A failed or broken node (one that was skipped only stands below such a one)."""
+        return self.status in ("error", "fail", "runtime error")
+
+    @property
+    def name(self) -> str:
+        """The node's own name: ``not_null_fct_plays_play_id`` without type, package and hash."""
+        parts = self.node.split(".")
+        return parts[2] if parts[0] in ("test", "model", "seed", "snapshot") else ".".join(parts[2:])
+
+
+@dataclass
+class Run:
+    """One invocation: how it ended and what it left."""
+
+    exit_code: int
+    results: list[Result] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)  # errors that belong to no node: a parse error, a lost file
+
+
+def target_path() -> Path:
+    """Where the night's compiled SQL and manifest lie: apart from ``target/``, which is the analyst's."""
+    return folder("target")
+
+
+def manifest() -> dict[str, Any]:
+    """dbt's manifest of the last invocation."""
+    path = target_path() / "manifest.json"
+    return json.loads(path.read_bytes()) if path.exists() else {"nodes": {}, "exposures": {}, "groups": {}}
+
+
+def run_dbt(arguments: Sequence[str], lock: int, extra: dict[str, str] | None = None) -> Run:
+    """Run dbt once against the night's warehouse; ``arguments`` begin with dbt's own command (``build``, …)."""
+    shared = hand_down(lock)
+    environment = {**shared.pop("env"), **_environment(), **(extra or {})}
+    artifact = target_path() / "run_results.json"
+    artifact.unlink(missing_ok=True)
+    command = [
+        str(Path(sys.executable).with_name("dbt")),
+        "--log-format",
+        "json",
+        "--log-level-file",
+        "none",
+        *arguments,
+    ]
+    with subprocess.Popen(
+        [*command, "--target", TARGET, "--target-path", str(target_path())],
+        cwd=PROJECT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **shared,
+    ) as process:
+        try:
+            messages = list(_watch(process))
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode < 0:
+        raise Stop(
+            f"dbt was killed by signal {-process.returncode} (out of memory?); finished days are kept, run it again",
+            STOPPED,
+        )
+    return Run(process.returncode, list(_results(artifact)), messages)
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "NIGHTSHIFT_HOME": str(home()),
+        "DBT_PROFILES_DIR": str(PROJECT),
+        "DBT_LOG_PATH": str(folder("logs") / "dbt"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _watch(process: subprocess.Popen[str]) -> Iterator[str]:
+    """Follow the log: move the bar a node at a time, keep what dbt says is wrong."""
+    from tqdm import tqdm
+
+    bar = tqdm(desc="build", unit="node", delay=2, leave=False, disable=not sys.stderr.isatty())
+    for text in process.stdout or ():
+        try:
+            event = json.loads(text)
+        except ValueError:
+            if text.strip():
+                yield text.strip()
+            continue
+        data, info = event.get("data", {}), event["info"]
+        if info["name"] == "LogStartLine":
+            bar.total = data.get("total")
+            bar.set_postfix_str(data.get("description", "")[-60:], refresh=False)
+        elif "status" in data and "index" in data:
+            bar.update()
+        elif info["level"] == "error" and "node_info" not in data and info["msg"].strip():
+            yield info["msg"].strip()
+    bar.close()
+
+
+def _results(artifact: Path) -> Iterator[Result]:
+    if not artifact.exists():
+        return
+    for found in json.loads(artifact.read_bytes())["results"]:
+        yield Result(
+            node=found["unique_id"],
+            status=found["status"],
+            message=(found["message"] or "").strip(),
+            failures=found["failures"],
+            seconds=found["execution_time"],
+            compiled=found.get("compiled_code"),
+        )

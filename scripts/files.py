@@ -1,0 +1,65 @@
+"""Files that are there whole or not at all: replaced by rename, linked by swap, on the disk before they are named."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def replace_json(path: Path, content: object) -> None:
+    """Write a JSON file beside its place and rename it there, so that a reader sees the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("w") as file:
+        json.dump(content, file, indent=1, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync(path.parent)
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 (whatever was written)
+    """The content of a JSON file, or None if there is no such file."""
+    return json.loads(path.read_bytes()) if path.exists() else None
+
+
+def sync(path: Path) -> None:
+    """Have the disk hold a file's content, or a directory's names, before anything says they are there."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def point_link(link: Path, target: str) -> None:
+    """Make ``link`` point at its sibling ``target``, in one step: whoever opens it finds the old one or the new one."""
+    temporary = link.with_name(f".{link.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.replace(link)
+    sync(link.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Take a folder's name away first, so that half a folder is never found under it; then its content."""
+    doomed = folder if folder.name.startswith(".") else folder.with_name(f".removing-{folder.name}")
+    if folder != doomed:
+        folder.rename(doomed)
+    shutil.rmtree(doomed)
+
+
+def files_below(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Every file below a folder (links to folders are not followed); nothing if it does not exist."""
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from files_below(Path(entry.path))
+        elif entry.is_file(follow_symlinks=False):
+            yield entry

@@ -1,0 +1,65 @@
+"""What lies in the landing and the inbox, read from folders' names and manifests: no lock needed, nothing changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from scripts.files import read_json
+from scripts.home import folder
+
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+# A night's own record lands like any fact, but is no reason for another night.
+OWN_RECORDS = ("nightshift", "runs")
+
+
+@dataclass(frozen=True, order=True)
+class Dump:
+    """One dump's place in the landing."""
+
+    backend: str
+    table: str
+    arrived_on: str
+    dump_id: str
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return folder("landing") / self.backend / self.table / f"dt={self.arrived_on}" / self.dump_id
+
+    def manifest(self) -> dict[str, Any]:
+        """What its manifest says."""
+        return read_json(self.path / "_manifest.json") or {}
+
+
+def dumps(until: date | str | None = None) -> Iterator[Dump]:
+    """Every whole dump that arrived no later than ``until``."""
+    for backend in _folders(folder("landing")):
+        for table in _folders(backend):
+            for day in _folders(table):
+                arrived_on = day.name.removeprefix("dt=")
+                if DAY.fullmatch(arrived_on) and (until is None or arrived_on <= str(until)):
+                    for dump in _folders(day):
+                        yield Dump(backend.name, table.name, arrived_on, dump.name)
+
+
+def newest_arrival() -> date | None:
+    """The latest arrival day of anything landed."""
+    names = [day.name for day in folder("landing").glob("*/*/dt=*")]
+    found = [name[3:] for name in names if DAY.fullmatch(name[3:])]
+    return date.fromisoformat(max(found)) if found else None
+
+
+def arrivals() -> list[date]:
+    """The days on which backends shipped anything into the inbox, in order."""
+    names = {day.name for backend in _folders(folder("inbox")) for day in _folders(backend)}
+    return sorted(date.fromisoformat(name) for name in names if DAY.fullmatch(name))
+
+
+def _folders(path: Path) -> list[Path]:
+    return [entry for entry in sorted(path.iterdir()) if entry.is_dir() and not entry.name.startswith(".")]

@@ -1,0 +1,330 @@
+"""``night``: land, build and publish what has arrived, and say in the end what happened and what to do next."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scripts import console
+from scripts.build import REPORT
+from scripts.console import DONE, FAILED, REFUSED, STOPPED, USAGE, Stop, count, duration, say, warn
+from scripts.faults import fault_point
+from scripts.files import files_below, read_json, replace_json
+from scripts.home import PROJECT, folder
+from scripts.landed import OWN_RECORDS, Dump, arrivals, dumps, newest_arrival
+from scripts.lock import hand_down, night_lock, sign
+from scripts.nightshift import has_step
+from scripts.published import CURRENT, ROLLED_BACK, current_folder
+from scripts.warehouse import warehouse_file
+
+LAST = "last_night.json"
+
+# The order of a night; a step that this project does not have is left out.
+STEPS = ("land", "build", "publish", "export")
+
+# What decides what a night computes, beside what has landed. Parts of the project that are only read by people
+# are not in it, so a changed page is no reason for a night.
+DECIDING = (
+    "dbt_project.yml",
+    "profiles.yml",
+    "packages.yml",
+    "models",
+    "macros",
+    "seeds",
+    "snapshots",
+    "tests/sql",
+    "tests/generic",
+    "backends",
+    "campaigns",
+    "scripts",
+)
+
+# The sample backends: the days their first load holds, and the nights that `make night` adds to it.
+SAMPLE_DAYS, FIRST_LOAD, SAMPLE_NIGHTS = 95, 84, 3
+
+
+@dataclass
+class Night:
+    """One night as it goes."""
+
+    day: date
+    before: set[Dump]
+    codes: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def code(self) -> int:
+        """The exit code of the whole: what stopped outweighs what failed, what failed what was refused."""
+        return max(self.codes.values(), key=(DONE, REFUSED, FAILED, STOPPED).index, default=DONE)
+
+
+@click.command()
+@click.option(
+    "--on", "on_day", type=click.DateTime(["%Y-%m-%d"]), help="The night of this day: what arrived later stays hidden."
+)
+@click.option(
+    "--sample", is_flag=True, help="Nights over the simulated backends; their dumps are made first if there are none."
+)
+@click.option(
+    "--first",
+    type=click.IntRange(1),
+    default=FIRST_LOAD,
+    show_default=True,
+    help="With --sample: days in the first load.",
+)
+@click.option(
+    "--nights", type=click.IntRange(0), default=SAMPLE_NIGHTS, show_default=True, help="With --sample: nights after it."
+)
+def night(on_day: datetime | None, sample: bool, first: int, nights: int) -> int:
+    """Land what backends have shipped, build what that makes stale, test it, publish what passed.
+
+    Without --on, every arrival day after the last night has a night of its own, in order, so nights missed while the
+    machine was off are made up; the first load takes everything at once. With nothing new in the inbox and an
+    unchanged project, it says so and does nothing.
+
+    \b
+    Examples
+      ./nightshift night                       from cron, once a day
+      ./nightshift night --on 2026-02-14       as if nothing had arrived after that day
+      ./nightshift night --sample              the sample: a first load of 84 days, then three nights
+      ./nightshift night --sample --first 60 --nights 35
+
+    Killed anywhere, run it again: it goes on where it was. Exit code 4: a domain kept its last good night; 1: some
+    data was refused (see `./nightshift status`); 3: another night is running.
+    """
+    with night_lock("night") as lock:
+        if sample:
+            _make_sample(lock)
+        last = read_json(folder("warehouse") / LAST) if warehouse_file().exists() else None
+        worst = DONE
+        for day in _nights(last, on_day.date() if on_day else None, sample, first, nights):
+            code = _run(day, lock)
+            worst = max(worst, code, key=(DONE, REFUSED, FAILED, STOPPED).index)
+            if code == STOPPED:
+                break
+    return worst
+
+
+def _make_sample(lock: int) -> None:
+    """The sample backends' dumps, once."""
+    if not arrivals():
+        say("night", "simulating the sample backends, once (see backends/)")
+        code = _call(["simulate"], lock)
+        if code:
+            raise Stop(f"the sample could not be made (exit code {code})", STOPPED)
+
+
+def _nights(last: dict[str, Any] | None, on_day: date | None, sample: bool, first: int, nights: int) -> list[date]:
+    """The days whose night is due, in order."""
+    if on_day:
+        return [on_day]
+    shipped = arrivals()
+    if sample:
+        shipped = shipped[: first + nights]
+        first_load = shipped[: min(first, len(shipped))][-1:]
+    else:
+        first_load = shipped[-1:]
+    if not shipped:
+        landed = newest_arrival()
+        if landed is None:
+            raise Stop("no backend has shipped anything: the inbox is empty (try `./nightshift night --sample`)", USAGE)
+        return [landed]
+    if last is None:
+        return [*first_load, *(day for day in shipped if day > first_load[0])]
+    missed = [day for day in shipped if str(day) > last["on"]]
+    return missed or [max(shipped[-1], date.fromisoformat(last["on"]))]
+
+
+def _run(day: date, lock: int) -> int:
+    """One night."""
+    running = Night(day, set(dumps(day)))
+    _step(running, "land", lock)
+    if running.code == STOPPED:
+        return _stopped(running)
+    known = fingerprint(day)
+    last = read_json(folder("warehouse") / LAST)
+    if last and _is_done(last, day, known):
+        return _nothing_new(last, running)
+    for step in STEPS[1:]:
+        if has_step(step):
+            _step(running, step, lock)
+            if running.codes[step] == STOPPED:
+                return _stopped(running)
+    fault_point("night:before-record")
+    here = current_folder()
+    record = {
+        "format": 1,
+        "on": str(day),
+        "code": running.code,
+        "codes": running.codes,
+        "fingerprint": known,
+        "run_id": here.name if here else None,
+        "seconds": {step: round(seconds, 2) for step, seconds in running.seconds.items()},
+        "started_at": running.started_at.isoformat(" ", "seconds"),
+        "finished_at": datetime.now(UTC).isoformat(" ", "seconds"),
+    }
+    replace_json(folder("warehouse") / LAST, record)
+    fault_point("night:after-record")
+    _summary(running)
+    return running.code
+
+
+def _step(running: Night, step: str, lock: int) -> None:
+    """Run one step as the command it is, and keep how it ended and how long it took."""
+    began = time.monotonic()
+    sign(lock, f"night {running.day}: {step}")
+    fault_point(f"night:before-{step}")
+    arguments = ["--on", str(running.day)] if step in ("land", "build") else []
+    code = _call([step, *arguments], lock)
+    running.codes[step] = code if code in (DONE, REFUSED, FAILED) else STOPPED
+    running.seconds[step] = time.monotonic() - began
+
+
+def _call(arguments: list[str], lock: int) -> int:
+    """Another step in a process of its own, under this night's lock. One that was killed takes the night with it."""
+    done = subprocess.run([sys.executable, "-m", "scripts.nightshift", *arguments], check=False, **hand_down(lock))
+    if done.returncode < 0:
+        warn("night", f"{arguments[0]} was killed by signal {-done.returncode}; run the night again")
+    return done.returncode
+
+
+def fingerprint(day: date) -> str:
+    """Everything that decides what the night of ``day`` computes: the dumps it may see and the project's own files."""
+    digest = hashlib.sha256()
+    for package in ("dbt-core", "dbt-duckdb", "duckdb"):
+        digest.update(f"{package} {importlib.metadata.version(package)}\n".encode())
+    for part in DECIDING:
+        path = PROJECT / part
+        files = sorted(Path(entry.path) for entry in files_below(path)) if path.is_dir() else [path] * path.exists()
+        for file in files:
+            if "__pycache__" not in file.parts:
+                digest.update(f"{file.relative_to(PROJECT)}\0".encode() + file.read_bytes() + b"\0")
+    for champion in sorted(folder("registry").glob("*/champion*")):
+        digest.update(
+            f"{champion.name} {champion.read_bytes() if champion.is_file() else champion.resolve().name}\n".encode()
+        )
+    for dump in dumps(day):
+        if (dump.backend, dump.table) != OWN_RECORDS:
+            digest.update(f"{dump.backend} {dump.table} {dump.arrived_on} {dump.dump_id}\n".encode())
+    return digest.hexdigest()
+
+
+def _is_done(last: dict[str, Any], day: date, known: str) -> bool:
+    """True if the last night saw all this and ended well (readers may have been rolled back since: let them)."""
+    here = current_folder()
+    rolled_back = read_json(folder("published") / ROLLED_BACK) or []
+    is_shown = here is not None and (here.name == last["run_id"] or last["run_id"] in rolled_back)
+    went_well = all(code == DONE for step, code in last["codes"].items() if step != "land")
+    return went_well and last["on"] == str(day) and last["fingerprint"] == known and is_shown
+
+
+def _nothing_new(last: dict[str, Any], running: Night) -> int:
+    say(
+        "night",
+        f"nothing new: nothing has arrived and nothing in the project has changed since the night of {last['on']} "
+        f"({duration(sum(running.seconds.values()))})",
+    )
+    here = current_folder()
+    if here and here.name != last["run_id"]:
+        warn(
+            "night",
+            f"readers see {here.name}, because {last['run_id']} was rolled back; `./nightshift publish` goes forward",
+        )
+    return DONE
+
+
+def _stopped(running: Night) -> int:
+    step = list(running.codes)[-1]
+    warn(
+        "night", f"the night of {running.day} stopped in {step}; readers keep what they have. Run it again: it goes on"
+    )
+    return STOPPED
+
+
+def _summary(running: Night) -> None:
+    """What a person wants to know in the morning."""
+    new = sorted(set(dumps(running.day)) - running.before)
+    manifests = [dump.manifest() for dump in new]
+    print(f"\n── the night of {running.day} {'─' * 60}")
+    _say_arrived(manifests)
+    _say_rebuilt(read_json(folder("warehouse") / REPORT) or {})
+    _say_quarantine(manifests)
+    times = [f"{step} {duration(seconds)}" for step, seconds in running.seconds.items()]
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    print(f"Took         {', '.join(times)}; at most {console.size(peak)} of memory")
+    print(f"Marts        {folder('published') / CURRENT}/marts.duckdb (and finance.duckdb, business.duckdb, facts/)")
+    for text in _next_steps(running):
+        print(f"Next         {text}")
+    print("─" * 84, flush=True)
+
+
+def _say_arrived(manifests: list[dict[str, Any]]) -> None:
+    tables: dict[str, Counter[str]] = defaultdict(Counter)
+    for manifest in manifests:
+        tables[manifest["backend"]][manifest["table"]] += manifest["rows"]
+    rows = [
+        [backend, len(found), sum(found.values()), ", ".join(f"{t} {n:,}" for t, n in found.most_common(4))]
+        for backend, found in sorted(tables.items())
+    ]
+    print(f"Arrived      {count(len(manifests), 'dump')}, {count(sum(m['rows'] for m in manifests), 'row')}")
+    if rows:
+        print(console.table(["backend", "tables", "rows", "most of it"], rows, indent=" " * 13))
+
+
+def _say_rebuilt(report: dict[str, Any]) -> None:
+    rebuilt = report.get("rebuilt", [])
+    reasons: Counter[str] = Counter()
+    for entry in rebuilt:
+        reasons.update({reason: max(len(entry["days"]), 1) for reason in entry["reasons"][:1]})
+    why = ", ".join(f"{reason} ({number:,})" for reason, number in reasons.most_common(5))
+    days = sum(max(len(entry["days"]), 1) for entry in rebuilt)
+    of = count(report.get("models", 0), "model")
+    print(f"Rebuilt      {count(len(rebuilt), 'table')} of {of}, {count(days, 'day')}{f': {why}' if why else ''}")
+
+
+def _say_quarantine(manifests: list[dict[str, Any]]) -> None:
+    reasons: Counter[tuple[str, str]] = Counter()
+    for manifest in manifests:
+        for reason, number in (manifest.get("quarantined") or {}).items():
+            reasons[f"{manifest['backend']}.{manifest['table']}", reason] += number
+    total = sum(reasons.values())
+    print(f"Quarantine   {count(total, 'row')} at the door" if total else "Quarantine   nothing at the door")
+    rows = [[table, reason, number] for (table, reason), number in reasons.most_common(8)]
+    if rows:
+        print(console.table(["source", "reason", "rows"], rows, indent=" " * 13))
+
+
+def _next_steps(running: Night) -> list[str]:
+    """Commands worth typing now."""
+    found = []
+    report = read_json(folder("warehouse") / REPORT) or {}
+    for failed in report.get("failed", [])[:3]:
+        if failed["node"].startswith("test."):
+            found.append(f"./nightshift rows {failed['node'].split('.')[2]}    the rows this test found")
+    if running.codes.get("land"):
+        found.append("./nightshift status    what was refused and by which table")
+    found.append("./nightshift status    freshness of every source, health of every mart")
+    return found
+
+
+def version() -> str:
+    """The project's commit, if it is a checkout."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,260 @@
+"""``status``: how the platform is doing, for a person, a machine, or a monitoring system.
+
+Reads folders, manifests and records only: it takes no lock and opens no database, so it answers during a night.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import click
+
+from scripts import console
+from scripts.backends import load_all
+from scripts.build import REPORT
+from scripts.console import DONE, FAILED, LOCKED, REFUSED, STOPPED, age, count, size
+from scripts.files import files_below, read_json
+from scripts.home import folder, home
+from scripts.landed import Dump, dumps
+from scripts.lock import holder, who
+from scripts.night import LAST
+from scripts.published import ROLLED_BACK, Published, current_folder, published_runs
+
+OUTCOMES = {
+    DONE: "ok",
+    REFUSED: "some data refused",
+    FAILED: "a build or test failed",
+    LOCKED: "locked",
+    STOPPED: "stopped",
+}
+LAYERS = ("inbox", "landing", "quarantine", "vault", "warehouse", "published", "exports", "registry", "logs", "spill")
+
+# Monitoring's own convention of exit codes.
+OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Everything, for a machine.")
+@click.option(
+    "--check", is_flag=True, help="One line and an exit code for monitoring: 0 ok, 1 warning, 2 critical, 3 unknown."
+)
+@click.option(
+    "--warn-hours", default=26.0, show_default=True, help="With --check: age of the last good night to warn at."
+)
+@click.option("--error-hours", default=50.0, show_default=True, help="With --check: age at which it is critical.")
+def status(as_json: bool, check: bool, warn_hours: float, error_hours: float) -> int:
+    """The last night, the freshness of every source, the health and age of every mart, quarantine, sizes.
+
+    A source is late when its newest dump is older than its YAML allows, counted from the newest night, so that a
+    platform that stood still is one problem and not forty.
+
+    \b
+    Examples
+      ./nightshift status
+      ./nightshift status --json | python3 -m json.tool
+      ./nightshift status --check --warn-hours 26     from Nagios, Icinga, or cron with a mail
+    """
+    found = gather()
+    if check:
+        code, words = judge(found, warn_hours, error_hours)
+        click.echo(words)
+        return code
+    if as_json:
+        click.echo(json.dumps(found, indent=1, default=str))
+        return DONE
+    _print(found)
+    return DONE
+
+
+def gather() -> dict[str, Any]:
+    """All of it as plain data."""
+    here = current_folder()
+    shown = Published.read(here) if here else None
+    last = read_json(folder("warehouse") / LAST)
+    night = last["on"] if last else None
+    newest = _newest_dumps(night)
+    return {
+        "home": str(home()),
+        "running": holder(),
+        "last_night": last,
+        "seconds_since_last_night": _seconds_since(last["finished_at"]) if last else None,
+        "published": _published(shown),
+        "sources": _sources(newest, night),
+        "quarantine": _quarantine(newest, night),
+        "failed": [failed["node"] for failed in (read_json(folder("warehouse") / REPORT) or {}).get("failed", [])],
+        "bytes": {layer: sum(entry.stat().st_size for entry in files_below(folder(layer))) for layer in LAYERS},
+        "disk_free_bytes": shutil.disk_usage(home()).free if home().exists() else None,
+    }
+
+
+def judge(found: dict[str, Any], warn_hours: float, error_hours: float) -> tuple[int, str]:
+    """The monitoring line: what is worst, said first; numbers after the bar for those who plot them."""
+    last, shown = found["last_night"], found["published"]
+    if last is None or shown is None:
+        return UNKNOWN, "UNKNOWN - no night has been published yet"
+    hours = found["seconds_since_last_night"] / 3600
+    problems: list[tuple[int, str]] = []
+    if hours > error_hours:
+        problems.append((CRITICAL, f"the last night ended {age(hours * 3600)} ago"))
+    elif hours > warn_hours:
+        problems.append((WARNING, f"the last night ended {age(hours * 3600)} ago"))
+    late = sorted({mart["domain"] for mart in shown["marts"] if mart["is_late"]})
+    if late:
+        since = min(mart["late_since"] for mart in shown["marts"] if mart["is_late"])
+        problems.append((CRITICAL, f"late since {since}: {', '.join(late)}"))
+    elif last["code"]:
+        problems.append((WARNING, f"the night of {last['on']}: {OUTCOMES[last['code']]}"))
+    for state, code in (("error", CRITICAL), ("warn", WARNING)):
+        names = [source["table"] for source in found["sources"] if source["state"] == state]
+        if names:
+            problems.append((code, f"no fresh dump of {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"))
+    if shown["rolled_back"]:
+        problems.append((WARNING, f"readers were rolled back to {shown['run_id']}"))
+    code = max((level for level, _ in problems), default=OK)
+    word = ("OK", "WARNING", "CRITICAL", "UNKNOWN")[code]
+    if problems:
+        said = "; ".join(text for _, text in sorted(problems, reverse=True))
+    else:
+        said = f"night of {last['on']} published as {shown['run_id']} {age(hours * 3600)} ago"
+    numbers = f"hours={hours:.1f} marts={len(shown['marts'])} late={len(late)} bytes={sum(found['bytes'].values())}"
+    return code, f"{word} - {said} | {numbers}"
+
+
+def _published(shown: Published | None) -> dict[str, Any] | None:
+    if shown is None:
+        return None
+    rolled_back = read_json(folder("published") / ROLLED_BACK) or []
+    newer = [run.run_id for run in published_runs() if run.number > shown.number and run.run_id in rolled_back]
+    marts = []
+    for mart in shown.marts:
+        domain = shown.domains[mart.domain]
+        marts.append(
+            {
+                "mart": mart.key,
+                "domain": mart.domain,
+                "owner": mart.owner,
+                "rows": mart.row_count,
+                "changed_run": mart.changed_run,
+                "is_late": domain.late_since is not None,
+                "late_since": domain.late_since,
+                "reason": domain.reason,
+            }
+        )
+    return {"run_id": shown.run_id, "night": shown.night, "rolled_back": newer, "marts": marts}
+
+
+def _newest_dumps(night: str | None) -> dict[tuple[str, str], list[Dump]]:
+    """Per table the dumps of its newest arrival day."""
+    newest: dict[tuple[str, str], list[Dump]] = {}
+    for dump in dumps(night):
+        known = newest.setdefault((dump.backend, dump.table), [])
+        if known and known[0].arrived_on < dump.arrived_on:
+            known.clear()
+        if not known or known[0].arrived_on == dump.arrived_on:
+            known.append(dump)
+    return newest
+
+
+def _sources(newest: dict[tuple[str, str], list[Dump]], night: str | None) -> list[dict[str, Any]]:
+    """Every table a backend should ship: its newest dump, and whether that is recent enough."""
+    found = []
+    for backend in load_all().values():
+        for table in backend.tables.values():
+            if table.kind == "commitment":
+                continue
+            latest = newest.get((backend.name, table.name))
+            days = (
+                (date.fromisoformat(night) - date.fromisoformat(latest[0].arrived_on)).days
+                if latest and night
+                else None
+            )
+            allowed = table.freshness
+            state = (
+                "never"
+                if days is None
+                else "error"
+                if days > allowed.error_after_days
+                else "warn"
+                if days > allowed.warn_after_days
+                else "ok"
+            )
+            found.append(
+                {
+                    "table": table.label,
+                    "arrived_on": latest[0].arrived_on if latest else None,
+                    "days_behind": days,
+                    "rows": sum(dump.manifest().get("rows", 0) for dump in latest or []),
+                    "state": state,
+                    "owner": backend.owner.name,
+                }
+            )
+    return found
+
+
+def _quarantine(newest: dict[tuple[str, str], list[Dump]], night: str | None) -> list[dict[str, Any]]:
+    """What was kept out at the door in the week before the night, by table and reason."""
+    if night is None:
+        return []
+    since = str(date.fromisoformat(night) - timedelta(days=6))
+    counted: Counter[tuple[str, str]] = Counter()
+    for dump in dumps(night):
+        if dump.arrived_on >= since:
+            for reason, number in (dump.manifest().get("quarantined") or {}).items():
+                counted[f"{dump.backend}.{dump.table}", reason] += number
+    return [{"table": table, "reason": reason, "rows": number} for (table, reason), number in counted.most_common()]
+
+
+def _days_between(earlier: str, later: str) -> int:
+    return (date.fromisoformat(later) - date.fromisoformat(earlier)).days
+
+
+def _seconds_since(moment: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+
+
+def _print(found: dict[str, Any]) -> None:
+    last, shown = found["last_night"], found["published"]
+    if found["running"]:
+        print(f"Running      {who(found['running'])}")
+    if last:
+        steps = ", ".join(f"{step} {console.duration(seconds)}" for step, seconds in last["seconds"].items())
+        ago = age(found["seconds_since_last_night"])
+        print(f"Last night   {last['on']}: {OUTCOMES[last['code']]}, {ago} ago ({steps})")
+    else:
+        print("Last night   none yet: ./nightshift night")
+    if shown:
+        print(
+            f"Published    {shown['run_id']}, {count(len(shown['marts']), 'mart')}"
+            + (f"; rolled back from {', '.join(shown['rolled_back'])}" if shown["rolled_back"] else "")
+        )
+        rows = [
+            [
+                m["mart"],
+                m["rows"],
+                m["changed_run"],
+                f"LATE since {m['late_since']}" if m["is_late"] else "ok",
+                m["owner"],
+            ]
+            for m in shown["marts"]
+        ]
+        print(console.table(["mart", "rows", "changed in", "health", "owner"], rows))
+        for domain, reason in sorted({(m["domain"], m["reason"]) for m in shown["marts"] if m["is_late"]}):
+            print(f"  {domain}: {reason}")
+    for node in found["failed"]:
+        print(f"  failed: {node.split('.')[2]}    ./nightshift rows {node.split('.')[2]}")
+    print("\nSources")
+    rows = [
+        [s["table"], s["arrived_on"], s["days_behind"], s["rows"], s["state"], s["owner"]] for s in found["sources"]
+    ]
+    print(console.table(["table", "newest dump", "days behind", "rows", "state", "owner"], rows))
+    print("\nQuarantine at the door, the last 7 days")
+    print(
+        console.table(["table", "reason", "rows"], [[q["table"], q["reason"], q["rows"]] for q in found["quarantine"]])
+    )
+    sizes = [f"{layer} {size(number)}" for layer, number in found["bytes"].items() if number]
+    print(f"\nDisk         {', '.join(sizes) or 'nothing yet'}; {size(found['disk_free_bytes'] or 0)} free")
+    print(f"Under        {found['home']}")

@@ -1,0 +1,109 @@
+"""The night's warehouse file, for the steps beside dbt: opening it, its day, the hash of a table's rows."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from scripts.console import USAGE, Stop
+from scripts.home import folder
+
+SETTINGS = """
+    create schema if not exists ops;
+    create table if not exists ops.settings (on_date date);
+"""
+
+
+def warehouse_file() -> Path:
+    """Where the night's warehouse lies. Its file name is the catalog's name, which views inside it spell out."""
+    return folder("warehouse") / "warehouse.duckdb"
+
+
+def settings() -> dict[str, str]:
+    """The limits the owner of the machine has set, the same that dbt's profile reads."""
+    spill = os.environ.get("NIGHTSHIFT_SPILL") or str(folder("spill"))
+    return {
+        "memory_limit": os.environ.get("NIGHTSHIFT_MEMORY", "6GB"),
+        "threads": os.environ.get("NIGHTSHIFT_THREADS", "2"),
+        "temp_directory": spill,
+    }
+
+
+@contextmanager
+def warehouse(read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse, opened for as long as the block lasts; only a holder of the night's lock may open it."""
+    path = warehouse_file()
+    if read_only and not path.exists():
+        raise Stop("there is no warehouse yet; run `./nightshift night` or `./nightshift build` first", USAGE)
+    connection = duckdb.connect(str(path), read_only=read_only, config=settings())
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def set_day(connection: duckdb.DuckDBPyConnection, day: date | None) -> None:
+    """Hide from the models whatever arrived after ``day`` (None: hide nothing)."""
+    connection.execute(SETTINGS)
+    connection.execute("delete from ops.settings")
+    if day is not None:
+        connection.execute("insert into ops.settings values (?)", [day])
+
+
+def get_day(connection: duckdb.DuckDBPyConnection) -> date | None:
+    """The day the models see, as ``set_day`` left it."""
+    connection.execute(SETTINGS)
+    return connection.execute("select max(on_date) from ops.settings").fetchone()[0]
+
+
+def rows_hash(columns: Sequence[tuple[str, str]]) -> str:
+    """The SQL aggregate that hashes a table's rows as the ledger does (macro ``rows_hash``): order-free, typed.
+
+    A second spelling of the macro, because a step beside dbt cannot render it; every publication compares the two,
+    day by day, and a test does on all types.
+    """
+    kept = [(name, portable_type(kind)) for name, kind in columns if not name.startswith("_")]
+    shape = hashlib.md5(",".join(sorted(f"{name.lower()} {kind}" for name, kind in kept)).encode()).hexdigest()
+    texts = ", ".join(f"coalesce({_canonical_text(name, kind)}, chr(30))" for name, kind in sorted(kept, key=_by_name))
+    row = f"cast(md5_number_upper(concat_ws(chr(31), {texts})) as hugeint)"
+    return f"md5(concat('{shape}', ':', coalesce(cast(sum({row}) as varchar), '0'), ':', cast(count(*) as varchar)))"
+
+
+def portable_type(kind: str) -> str:
+    """The one name under which both engines' spellings of a type are hashed (macro ``portable_type``)."""
+    kind = kind.lower().replace(" ", "")
+    if kind in ("string", "text") or kind.startswith(("varchar", "charactervarying")):
+        return "varchar"
+    if kind.startswith("timestamp"):
+        return "timestamp"
+    if kind.startswith("numeric("):
+        return "decimal" + kind[7:]
+    others = {
+        "integer": ("int", "int32"),
+        "bigint": ("long", "int64"),
+        "double": ("float", "real", "float64"),
+        "boolean": ("bool",),
+    }
+    return next((name for name, spellings in others.items() if kind in spellings), kind)
+
+
+def _canonical_text(name: str, kind: str) -> str:
+    column = f'"{name}"'
+    if kind == "varchar":
+        return column
+    if kind == "timestamp":
+        return f"cast(epoch_us({column}) as varchar)"
+    if kind == "double":
+        return f"printf('%.9e', {column} + 0.0)"
+    return f"cast({column} as varchar)"
+
+
+def _by_name(column: tuple[str, str]) -> str:
+    # Jinja's sort filter ignores case, and so must this one
+    return column[0].lower()
