@@ -192,7 +192,7 @@ class Backend:
 
 def field_id(name: str) -> int:
     """Parquet field id of a column name (31 bits of its CRC-32)."""
-
+    
     return int(hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()[:7], 16)
 
 
