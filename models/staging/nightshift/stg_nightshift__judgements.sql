@@ -1,7 +1,7 @@
 select
     play_id,
-    _event_on as judged_on,
-    played_on,
+    judged_on,
+    _event_on as played_on,
     verdict,
     reason,
     rule_version,
