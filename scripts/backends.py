@@ -6,10 +6,12 @@ columns and types, keys, money, people, freshness. ``land`` reads it, dbt's sour
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,7 @@ class Column:
     of: str | None = None
     normalise: str | None = None
     currency: str | None = None
+    since: date | None = None
 
     @property
     def landed(self) -> bool:
@@ -188,11 +191,19 @@ class Backend:
     tables: Mapping[str, Table] = field(hash=False)
     path: Path = Path()
     sha256: str = ""
+    source: Source = Source()
+
+    @cached_property
+    def patterns(self) -> list[tuple[str, re.Pattern[str]]]:
+        """Which table claims a file of which name, the more particular first; ``*`` is all tables (a database dump)."""
+        if self.source.kind == "pg_dump":
+            return [("*", re.compile(fnmatch.translate(self.source.files or "")))]
+        globs = sorted(((t.files, t.name) for t in self.tables.values() if t.files), key=lambda g: (-len(g[0]), g))
+        return [(name, re.compile(fnmatch.translate(glob))) for glob, name in globs]
 
 
 def field_id(name: str) -> int:
-    """Parquet field id of a column name (31 bits of its CRC-32)."""
-    
+    """Parquet field id of a column name: the first 28 bits of its md5, which Jinja can compute as well."""
     return int(hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()[:7], 16)
 
 
@@ -248,6 +259,7 @@ def load(path: Path) -> Backend:
         tables={str(t): _table(name, source, tables.mapping(t)) for t in tables.left()},
         path=path,
         sha256=hashlib.sha256(raw).hexdigest(),
+        source=source,
     )
     for each in (reader, owner, tables):
         each.done()
@@ -329,6 +341,7 @@ def _column(reader: _Mapping, key: tuple[str, ...], event_at: str | None) -> Col
         of=reader.text("of", None),
         normalise=reader.one_of("normalise", NORMALISERS, None),
         currency=reader.text("currency", None),
+        since=reader.day("since", None),
     )
     reader.done()
     if not IDENTIFIER.fullmatch(name) or name in {c.name for c in landing_columns()}:
@@ -482,6 +495,12 @@ class _Mapping:
         value = self._take(key, default)
         good = isinstance(value, int) and not isinstance(value, bool) and value >= 0
         return value if good else self.fail(f"{key} must be a whole number, is {value!r}")
+
+    def day(self, key: str, default: date | None) -> date | None:
+        """A date."""
+        value = self._take(key, default)
+        good = value is None or (isinstance(value, date) and not isinstance(value, datetime))
+        return value if good else self.fail(f"{key} must be a day (YYYY-MM-DD), is {value!r}")
 
     def number(self, key: str, default: float) -> float:
         """A share between 0 and 1."""

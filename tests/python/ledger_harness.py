@@ -14,10 +14,19 @@ from pathlib import Path
 import duckdb
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TYPES = {"plays": {"play_id": "varchar", "account_id": "varchar", "track_id": "varchar", "ms_played": "bigint"},
-         "tracks": {"track_id": "varchar", "artist_id": "varchar"}}
-LINEAGE = {"_event_at": "timestamp", "_event_on": "date", "_covers_on": "date", "_arrived_on": "date",
-           "_dump_id": "varchar", "_source_file": "varchar", "_source_line": "bigint"}
+TYPES = {
+    "plays": {"play_id": "varchar", "account_id": "varchar", "track_id": "varchar", "ms_played": "bigint"},
+    "tracks": {"track_id": "varchar", "artist_id": "varchar"},
+}
+LINEAGE = {
+    "_event_at": "timestamp",
+    "_event_on": "date",
+    "_covers_on": "date",
+    "_arrived_on": "date",
+    "_dump_id": "varchar",
+    "_source_file": "varchar",
+    "_source_line": "bigint",
+}
 
 
 def field_id(column: str) -> int:
@@ -40,21 +49,35 @@ class Ledger:
         tables = []
         for table, columns in TYPES.items():
             every = {**columns, **LINEAGE}
-            tables.append({"name": table, "identifier": f"playback__{table}",
-                           "config": {"meta": {"kind": "snapshot" if table == "tracks" else "log"}},
-                           "columns": [{"name": n, "data_type": t} for n, t in every.items()]})
+            tables.append(
+                {
+                    "name": table,
+                    "identifier": f"playback__{table}",
+                    "config": {"meta": {"kind": "snapshot" if table == "tracks" else "log"}},
+                    "columns": [{"name": n, "data_type": t} for n, t in every.items()],
+                }
+            )
         (self.root / "models/sources.yml").write_text(
-            json.dumps({"sources": [{"name": "playback", "schema": "landing", "tables": tables}]}))
+            json.dumps({"sources": [{"name": "playback", "schema": "landing", "tables": tables}]})
+        )
 
     @property
     def home(self) -> Path:
         return self.root / "var"
 
-    def land(self, arrived_on: str, rows: list[tuple], table: str = "plays", supersedes: list[str] | None = None,
-             covers_on: str | None = None) -> str:
+    def land(
+        self,
+        arrived_on: str,
+        rows: list[tuple],
+        table: str = "plays",
+        supersedes: list[str] | None = None,
+        covers_on: str | None = None,
+    ) -> str:
         """Writes one dump; plays are (play_id, account_id, track_id, ms_played, event day), tracks (track_id, artist_id)."""
         covers_on = covers_on or arrived_on
-        dump_id = hashlib.sha256(json.dumps([table, covers_on if table == "tracks" else "", rows]).encode()).hexdigest()[:16]
+        dump_id = hashlib.sha256(
+            json.dumps([table, covers_on if table == "tracks" else "", rows]).encode()
+        ).hexdigest()[:16]
         final = self.home / f"landing/playback/{table}/dt={arrived_on}/{dump_id}"
         final.mkdir(parents=True)
         columns = TYPES[table]
@@ -64,24 +87,48 @@ class Ledger:
         for line, row in enumerate(rows, 1):
             event_on = row[len(columns)] if table == "plays" else covers_on
             event_at = f"{event_on} 12:00:00" if table == "plays" else None
-            connection.execute("insert into t values (" + ", ".join("?" * len(every)) + ")",
-                               [*row[: len(columns)], event_at, event_on, covers_on, arrived_on, dump_id, "f", line])
+            connection.execute(
+                "insert into t values (" + ", ".join("?" * len(every)) + ")",
+                [*row[: len(columns)], event_at, event_on, covers_on, arrived_on, dump_id, "f", line],
+            )
         ids = ", ".join(f"{n}: {field_id(n)}" for n in every)
-        connection.execute(f"copy (from t order by _event_on) to '{final}/part-0.parquet' (format parquet, field_ids {{{ids}}})")
+        connection.execute(
+            f"copy (from t order by _event_on) to '{final}/part-0.parquet' (format parquet, field_ids {{{ids}}})"
+        )
         days = connection.execute("select cast(_event_on as varchar), count(*) from t group by 1 order by 1").fetchall()
-        manifest = {"format": 1, "backend": "playback", "table": table, "kind": "snapshot" if table == "tracks" else "log",
-                    "dump_id": dump_id, "arrived_on": arrived_on, "covers_on": covers_on, "slot": covers_on,
-                    "supersedes": supersedes or [], "rows": len(rows), "files": [{"name": "part-0.parquet"}],
-                    "event_days": [{"day": d, "rows": n} for d, n in days]}
+        manifest = {
+            "format": 1,
+            "backend": "playback",
+            "table": table,
+            "kind": "snapshot" if table == "tracks" else "log",
+            "dump_id": dump_id,
+            "arrived_on": arrived_on,
+            "covers_on": covers_on,
+            "slot": covers_on,
+            "supersedes": supersedes or [],
+            "rows": len(rows),
+            "files": [{"name": "part-0.parquet"}],
+            "event_days": [{"day": d, "rows": n} for d, n in days],
+        }
         (final / "_manifest.json").write_text(json.dumps(manifest))
         return dump_id
 
     def dbt(self, *arguments: str, expect: int = 0, **environment: str) -> str:
         """Runs dbt as an analyst does; remembers which days each model said it rebuilt."""
-        env = {**os.environ, "NIGHTSHIFT_HOME": str(self.home), "NIGHTSHIFT_PROJECT_MACROS": str(ROOT / "macros"),
-               "DBT_PROFILES_DIR": str(self.root), **environment}
-        done = subprocess.run([str(Path(sys.executable).parent / "dbt"), *arguments], cwd=self.root, env=env,
-                              capture_output=True, text=True)
+        env = {
+            **os.environ,
+            "NIGHTSHIFT_HOME": str(self.home),
+            "NIGHTSHIFT_PROJECT_MACROS": str(ROOT / "macros"),
+            "DBT_PROFILES_DIR": str(self.root),
+            **environment,
+        }
+        done = subprocess.run(
+            [str(Path(sys.executable).parent / "dbt"), *arguments],
+            cwd=self.root,
+            env=env,
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == expect, done.stdout[-6000:] + done.stderr[-2000:]
         return done.stdout
 
@@ -91,7 +138,8 @@ class Ledger:
         self.dbt("build", *arguments, expect=expect, **environment)
         rows = self.query(
             f"select distinct model, coalesce(cast(day as varchar), 'whole') from ops.ledger where sequence > {before} "
-            "and output_hash not in ('created', 'started') and model = relation order by 1, 2")
+            "and output_hash not in ('created', 'started') and model = relation order by 1, 2"
+        )
         result: dict[str, list[str]] = {}
         for model, day in rows:
             result.setdefault(model, []).append(day)

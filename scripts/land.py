@@ -1,0 +1,241 @@
+"""The step ``land``: what backends shipped becomes immutable, typed, pseudonymous dumps with manifests."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import click
+
+from scripts.backends import load_all
+from scripts.console import LOCKED, REFUSED, USAGE, Stop, count, days, duration, progress, say, size, warn
+from scripts.home import home
+from scripts.landing.inbox import Shipment, SourceFile, scan
+from scripts.landing.intake import Intake, Outcome
+from scripts.landing.store import OutOfOrder, Store, content_id
+from scripts.landing.vault import Vault
+from scripts.lock import night_lock
+
+BATCH_BYTES = 32 << 20
+BATCH_DUMPS = 250
+
+
+@dataclass
+class Report:
+    """What a landing did."""
+
+    landed: list[dict] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)
+    already: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows landed."""
+        return sum(m["rows"] for m in self.landed)
+
+    @property
+    def quarantined(self) -> Counter:
+        """Lines in quarantine by table and reason."""
+        found: Counter = Counter()
+        for manifest in self.landed:
+            for reason, lines in manifest["quarantined"].items():
+                found[f"{manifest['backend']}.{manifest['table']}", reason] += lines
+        return found
+
+
+def land_all(on: date | None = None, only: Sequence[str] = (), inbox: Path | None = None) -> Report:
+    """Land everything that arrived up to ``on`` and has not landed yet; the caller holds the lock."""
+    backends = load_all()
+    if unknown := set(only) - set(backends):
+        raise Stop(f"no backends/{sorted(unknown)[0]}.yml", USAGE)
+    chosen = {name: b for name, b in backends.items() if not only or name in only}
+    root = inbox or home() / "inbox"
+    if inbox and not inbox.is_dir():
+        raise Stop(f"no such folder: {inbox}", USAGE)
+    report = Report()
+    with Store() as store, _vault() as open_vault:
+        found = scan(root, chosen, on)
+        report.strays = [s for s in found.strays if s.partition("/")[0] not in set(backends) - set(chosen)]
+        hashes = store.hash_files(found.shipments)
+        new = list(_new(store, found.shipments, hashes, report))
+        if not new:
+            return report
+        intake = Intake(store, open_vault, backends)
+        try:
+            for batch in progress(list(_batches(new)), "landing", unit="batch"):
+                _add(report, intake.land(batch, hashes))
+        finally:
+            intake.close()
+    return report
+
+
+def _new(store: Store, shipments: Sequence[Shipment], hashes: Mapping[Path, str], report: Report) -> Iterator[Shipment]:
+    """Shipments that have not landed."""
+    for shipment in shipments:
+        try:
+            if store.place(shipment, content_id(shipment, hashes)) is None:
+                report.already += 1
+            else:
+                yield shipment
+        except OutOfOrder as error:
+            report.refused.append((shipment.label, str(error)))
+
+
+def _batches(shipments: Sequence[Shipment]) -> Iterator[list[Shipment]]:
+    """Shipments of one table together, in order of arrival, small ones many at a time."""
+    by_table: dict[str, list[Shipment]] = {}
+    for shipment in shipments:
+        by_table.setdefault(shipment.table.label, []).append(shipment)
+    for label in sorted(by_table):
+        batch: list[Shipment] = []
+        for shipment in by_table[label]:
+            if batch and (len(batch) == BATCH_DUMPS or sum(s.size for s in batch) + shipment.size > BATCH_BYTES):
+                yield batch
+                batch = []
+            batch.append(shipment)
+        yield batch
+
+
+def _add(report: Report, outcome: Outcome) -> None:
+    report.landed += outcome.landed
+    report.refused += ((shipment.label, why) for shipment, why in outcome.refused)
+
+
+@contextmanager
+def _vault() -> Iterator:
+    """A function that opens the vault when it is needed for the first time."""
+    opened: list[Vault] = []
+
+    def open_vault() -> Vault:
+        if not opened:
+            opened.append(Vault())
+        return opened[0]
+
+    yield open_vault
+    for vault in opened:
+        vault.close()
+
+
+@contextmanager
+def landing_lock(command: str, wait_seconds: float = 0) -> Iterator[None]:
+    """One landing at a time; the hour's and the night's wait for each other rather than fail."""
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        lock = night_lock(command, "landing")
+        try:
+            lock.__enter__()
+        except Stop as held:
+            if held.code != LOCKED or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.2)
+            continue
+        break
+    try:
+        yield
+    finally:
+        lock.__exit__(None, None, None)
+
+
+def commit(
+    table: str,
+    rows: Sequence[Mapping[str, object]],
+    arrived_on: date,
+    hour: int | None = None,
+    wait_seconds: float = 600,
+) -> str | None:
+    """Land what Nightshift has done: rows of a commitment table, as a dump of the backend ``nightshift``.
+
+    The same rows committed again are the same dump: nothing happens. Returns the dump's id, None without rows. Columns
+    that are left out are empty; unknown ones and values of a wrong type are an error and nothing is landed.
+    """
+    backends = load_all()
+    spec = backends["nightshift"].tables.get(table) if "nightshift" in backends else None
+    if spec is None or spec.kind != "commitment":
+        raise Stop(f"nightshift.{table} is no commitment table of backends/nightshift.yml", USAGE)
+    if not rows:
+        return None
+    names = [c.name for c in spec.columns]
+    if unknown := {key for row in rows for key in row} - set(names):
+        raise Stop(f"nightshift.{table} has no column {', '.join(sorted(unknown))}", USAGE)
+    lines = [json.dumps({n: _plain(row.get(n)) for n in names}, ensure_ascii=False) for row in rows]
+    content = ("\n".join(lines) + "\n").encode()
+    slot = f"{arrived_on}" if hour is None else f"{arrived_on}T{hour:02d}"
+    file = SourceFile(Path(f"{table}.jsonl"), f"{table}.jsonl", content=content, format="jsonl")
+    shipment = Shipment(spec, arrived_on, arrived_on, slot, (file,))
+    with landing_lock(f"commit {table}", wait_seconds), Store() as store, _vault() as open_vault:
+        hashes = store.hash_files([shipment])
+        intake = Intake(store, open_vault, backends)
+        try:
+            outcome = intake.land([shipment], hashes, strict=True)
+        finally:
+            intake.close()
+        if outcome.refused:
+            raise Stop(f"nightshift.{table}: {outcome.refused[0][1]}")
+        return content_id(shipment, hashes)
+
+
+def _plain(value: object) -> object:
+    """A value as JSON holds it exactly: numbers, true and false as they are, the rest as text."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+@click.command()
+@click.option("--backend", "only", multiple=True, help="Only this backend (may be given several times).")
+@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="Only what arrived up to this day.")
+@click.option("--inbox", type=click.Path(path_type=Path, file_okay=False), help="Where the arrival folders are.")
+@click.option("--wait", default=600.0, show_default=True, help="Seconds to wait for another landing to end.")
+def land(only: tuple[str, ...], on: object, inbox: Path | None, wait: float) -> None:
+    """Take in what the backends shipped.
+
+    Reads inbox/<backend>/<arrival day>/ as backends/<backend>.yml says, types every column, gives people pseudonyms
+    (names and addresses go to the vault), and puts each table's files into the landing as one immutable dump with a
+    manifest. What cannot be read goes to quarantine/, with file, line, column, reason and the bytes. A dump that
+    cannot be trusted as a whole is refused (exit code 1) and tried again next time; the others go on.
+
+    The same files again: nothing to do. Files that changed: a correction, which supersedes the older dump from its
+    arrival on. Killed: run it again.
+
+    \b
+    Examples:
+      ./nightshift land                       everything that arrived
+      ./nightshift land --on 2026-02-14       as if nothing had arrived after that day
+      ./nightshift land --backend billing     one backend
+    """
+    begun = time.monotonic()
+    day = on.date() if on else None
+    with landing_lock("land", wait):
+        report = land_all(day, only, inbox)
+    _print(report, time.monotonic() - begun)
+    if report.refused:
+        raise Stop(f"{count(len(report.refused), 'dump')} refused; what is wrong stands above", REFUSED)
+
+
+def _print(report: Report, seconds: float) -> None:
+    """What a person wants to know of a landing."""
+    for stray in report.strays[:20]:
+        warn("land", stray)
+    for manifest in report.landed:
+        where = f"{manifest['backend']}.{manifest['table']} of {manifest['arrived_on']}"
+        for name in manifest.get("truncated", ()):
+            warn("land", f"{where}: {name} is cut off; {count(manifest['rows'], 'row')} before that landed")
+        for column in manifest.get("unknown_columns", ()):
+            warn("land", f"{where}: column {column} is not in the contract, it was left out")
+    for (table, reason), lines in sorted(report.quarantined.items()):
+        say("land", f"{table}: {count(lines, 'line')} in quarantine: {reason}")
+    for label, why in report.refused:
+        warn("land", f"refused {label}: {why}")
+    if not report.landed:
+        say("land", f"nothing new ({count(report.already, 'dump')} landed before, {duration(seconds)})")
+        return
+    arrived = days(m["arrived_on"] for m in report.landed)
+    took = f"{size(sum(m['bytes'] for m in report.landed))} in {duration(seconds)}"
+    say("land", f"{arrived}: {count(len(report.landed), 'dump')}, {count(report.rows, 'row')}, {took}")

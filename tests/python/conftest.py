@@ -1,0 +1,19 @@
+"""Fixtures shared by the tests."""
+
+from __future__ import annotations
+
+import pytest
+from estate import Estate
+
+from scripts import backends
+
+
+@pytest.fixture
+def estate(tmp_path, monkeypatch):
+    """A small company: its backends' YAML and an empty home, pseudonyms the same in every run."""
+    found = Estate(tmp_path)
+    monkeypatch.setenv("NIGHTSHIFT_HOME", str(found.home))
+    monkeypatch.setenv("NIGHTSHIFT_PSEUDONYM_SEED", "test")
+    monkeypatch.setenv("NIGHTSHIFT_MASTER_KEY", "11" * 32)
+    monkeypatch.setattr(backends, "PROJECT", found.project)
+    return found
