@@ -9,3 +9,10 @@
   {%- if n == 0 -%}{{ return('cast(' ~ day ~ ' as date)') }}{%- endif -%}
   {{ return('cast(' ~ day ~ ' + interval ' ~ ("'" ~ n ~ "' " ~ unit) ~ ' as date)') }}
 {% endmacro %}
+
+{# The day of the week of a date, 1 (Monday) to 7 (Sunday). #}
+{% macro iso_weekday(day) %}{{ return(adapter.dispatch('iso_weekday')(day)) }}{% endmacro %}
+
+{% macro duckdb__iso_weekday(day) %}{{ return('cast(isodow(' ~ day ~ ') as integer)') }}{% endmacro %}
+
+{% macro spark__iso_weekday(day) %}{{ return('cast(weekday(' ~ day ~ ') + 1 as integer)') }}{% endmacro %}
