@@ -92,6 +92,7 @@ def publish(keep: int) -> int:
             planned = _plan(connection, report, current)
             if current and _same(planned, current):
                 say("publish", f"nothing changed since {current.run_id}")
+                _remove_old(keep)
                 return _tell_late(planned)
             making = folder("published") / f"{MAKING}{planned.run_id}"
             try:
@@ -432,7 +433,7 @@ def _compare(what: str, where: str, found: str, expected: str) -> None:
 
 def _hash_table(connection: duckdb.DuckDBPyConnection, relation: str, day: str | None) -> tuple[str, int]:
     """Hash and rows of a relation, by the ledger's formula; of a by-day mart by its days."""
-    columns = connection.execute(f"select column_name, column_type from (describe {relation})").fetchall()
+    columns = connection.execute(f"select column_name, column_type from (describe from {relation})").fetchall()
     if day is None:
         return connection.execute(f"select {rows_hash(columns)}, count(*) from {relation}").fetchone()
     rows = connection.execute(
