@@ -1,20 +1,52 @@
+# make night    from nothing to published marts        make test    the tests of a commit
+# Everything else is one command: ./nightshift --help
 SHELL := /bin/bash
 PY := .venv/bin/python
-HOME_DIR := $(or $(NIGHTSHIFT_HOME),var)
+UV := $(PY) -m uv pip install --quiet --python $(PY) --require-hashes
 
-.PHONY: env night test
+.PHONY: night nights plan status test test-nightly test-on-demand lint docs clean env env-test
 .DEFAULT_GOAL := night
 
-.venv/installed: requirements-test.lock
-	@test -x $(PY) || python3.11 -m venv .venv
+# The environment is exactly the lock file; tests need a few packages more.
+.venv/bin/uv:
+	@python3.11 -m venv .venv || { echo "Python 3.11 with its venv module is needed (Debian: python3.11-venv)" >&2; exit 2; }
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv
-	@$(PY) -m uv pip install --quiet --python $(PY) --require-hashes -r requirements-test.lock
+
+.venv/installed: requirements.lock | .venv/bin/uv
+	@$(UV) -r requirements.lock
+	@touch $@
+
+.venv/installed-test: requirements-test.lock .venv/installed
+	@$(UV) -r requirements-test.lock
 	@touch $@
 
 env: .venv/installed
+env-test: .venv/installed-test
 
 night: env
-	./nightshift night --sample
+	@./nightshift night --sample
 
-test: env
+# The whole sample: a first load of 60 days, then 35 nights.
+nights: env
+	@./nightshift night --sample --first 60 --nights 35
+
+plan status docs: env
+	@./nightshift $@
+
+# State under NIGHTSHIFT_HOME (var/), never sources.
+clean: env
+	@./nightshift clean
+	@rm -rf target logs .pytest_cache .ruff_cache .hypothesis
+
+test: env-test
 	$(PY) -m pytest
+
+test-nightly: env-test
+	$(PY) -m pytest -m nightly
+
+test-on-demand: env-test
+	$(PY) -m pytest -m on_demand
+
+lint: env-test
+	$(PY) -m ruff check .
+	./nightshift sources --check

@@ -9,12 +9,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from scripts.backends import Table
 from scripts.files import read_json
 from scripts.home import folder
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
-# A night's own record lands like any fact, but is no reason for another night.
+# A night's own record lands like any fact, on the day after, so that the same night built again sees what it saw
+# the first time. It is no reason for another night.
 OWN_RECORDS = ("nightshift", "runs")
 
 
@@ -49,9 +51,9 @@ def dumps(until: date | str | None = None) -> Iterator[Dump]:
 
 
 def newest_arrival() -> date | None:
-    """The latest arrival day of anything landed."""
-    names = [day.name for day in folder("landing").glob("*/*/dt=*")]
-    found = [name[3:] for name in names if DAY.fullmatch(name[3:])]
+    """The latest arrival day of anything landed, our own records aside: those of a night arrive the day after it."""
+    days = [day for day in folder("landing").glob("*/*/dt=*") if day.parts[-3:-1] != OWN_RECORDS]
+    found = [day.name[3:] for day in days if DAY.fullmatch(day.name[3:])]
     return date.fromisoformat(max(found)) if found else None
 
 
@@ -59,6 +61,20 @@ def arrivals() -> list[date]:
     """The days on which backends shipped anything into the inbox, in order."""
     names = {day.name for backend in _folders(folder("inbox")) for day in _folders(backend)}
     return sorted(date.fromisoformat(name) for name in names if DAY.fullmatch(name))
+
+
+def last_shipped(table: Table, until: str, at_most: int) -> str | None:
+    """The last of the ``at_most`` days up to ``until`` on which the inbox has a file of this table, landed or not.
+
+    An empty file has nothing new in it and so makes no new dump, but its backend did report.
+    """
+    inbox = folder("inbox") / table.backend
+    if not table.files or not inbox.is_dir():
+        return None
+    for day in sorted((path for path in _folders(inbox) if path.name <= until), reverse=True)[:at_most]:
+        if next(day.rglob(table.files), None):
+            return day.name
+    return None
 
 
 def _folders(path: Path) -> list[Path]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 import resource
 import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -175,10 +176,37 @@ def _run(day: date, lock: int) -> int:
         "started_at": running.started_at.isoformat(" ", "seconds"),
         "finished_at": datetime.now(UTC).isoformat(" ", "seconds"),
     }
+    _commit(running, record)
+    fault_point("night:after-commit")
     replace_json(folder("warehouse") / LAST, record)
     fault_point("night:after-record")
     _summary(running)
     return running.code
+
+
+def _commit(running: Night, record: dict[str, Any]) -> None:
+    """Put the night on record in the landing, where it outlives the warehouse."""
+    from scripts.land import commit
+
+    new = [dump.manifest() for dump in set(dumps(running.day)) - running.before]
+    report = read_json(folder("warehouse") / REPORT) or {}
+    details = {key: record[key] for key in ("run_id", "codes", "seconds")}
+    details["failed"] = [failed["node"] for failed in report.get("failed", [])]
+    run = {
+        "run_id": f"{running.day}-{running.started_at:%Y%m%dT%H%M%S}",
+        "step": "night",
+        "logical_on": running.day,
+        "started_at": running.started_at.replace(tzinfo=None),
+        "finished_at": datetime.now(UTC).replace(tzinfo=None),
+        "outcome": {DONE: "ok", REFUSED: "refused"}.get(running.code, "failed"),
+        "exit_code": running.code,
+        "rows_landed": sum(manifest["rows"] for manifest in new),
+        "rows_quarantined": sum(sum((manifest.get("quarantined") or {}).values()) for manifest in new),
+        "days_built": sum(max(len(entry["days"]), 1) for entry in report.get("rebuilt", [])),
+        "version": version(),
+        "details_json": json.dumps(details),
+    }
+    commit("runs", [run], arrived_on=running.day + timedelta(days=1))
 
 
 def _step(running: Night, step: str, lock: int) -> None:

@@ -20,6 +20,8 @@ STEPS = {
     "rollback": "scripts.publish",
     "night": "scripts.night",
     "status": "scripts.status",
+    "docs": "scripts.docs",
+    "clean": "scripts.clean",
 }
 
 

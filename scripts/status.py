@@ -19,7 +19,7 @@ from scripts.build import REPORT
 from scripts.console import DONE, FAILED, LOCKED, REFUSED, STOPPED, age, count, size
 from scripts.files import files_below, read_json
 from scripts.home import folder, home
-from scripts.landed import Dump, dumps
+from scripts.landed import Dump, dumps, last_shipped
 from scripts.lock import holder, who
 from scripts.night import LAST
 from scripts.published import ROLLED_BACK, Published, current_folder, published_runs
@@ -166,13 +166,12 @@ def _sources(newest: dict[tuple[str, str], list[Dump]], night: str | None) -> li
         for table in backend.tables.values():
             if table.kind == "commitment":
                 continue
-            latest = newest.get((backend.name, table.name))
-            days = (
-                (date.fromisoformat(night) - date.fromisoformat(latest[0].arrived_on)).days
-                if latest and night
-                else None
-            )
             allowed = table.freshness
+            latest = newest.get((backend.name, table.name), [])
+            arrived_on = latest[0].arrived_on if latest else None
+            if night and arrived_on and arrived_on < night:
+                arrived_on = max(arrived_on, last_shipped(table, night, allowed.error_after_days) or arrived_on)
+            days = _days_between(arrived_on, night) if arrived_on and night else None
             state = (
                 "never"
                 if days is None
@@ -185,9 +184,9 @@ def _sources(newest: dict[tuple[str, str], list[Dump]], night: str | None) -> li
             found.append(
                 {
                     "table": table.label,
-                    "arrived_on": latest[0].arrived_on if latest else None,
+                    "arrived_on": arrived_on,
                     "days_behind": days,
-                    "rows": sum(dump.manifest().get("rows", 0) for dump in latest or []),
+                    "rows": sum(dump.manifest().get("rows", 0) for dump in latest),
                     "state": state,
                     "owner": backend.owner.name,
                 }

@@ -90,7 +90,7 @@ def delimited(data: bytes, final: bool, delimiter: bytes, width: int) -> Chunk:
 
 def _chunk(data: bytes, ends: np.ndarray, final: bool) -> Chunk:
     """A chunk from the places after its line ends; what follows the last of them is a record at the end of a file."""
-    if final and (not len(ends) or ends[-1] < len(data)):
+    if final and len(data) > (ends[-1] if len(ends) else 0):
         ends = np.r_[ends, len(data)]
     ends = ends.astype(np.int64)
     return Chunk(data, np.r_[0, ends[:-1]].astype(np.int64)[: len(ends)], ends)

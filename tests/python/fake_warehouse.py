@@ -14,7 +14,8 @@ TABLES = """
     create schema if not exists ops;
     create table if not exists ops.identity as select uuid() as id;
     create table if not exists ops.ledger (sequence bigint, relation varchar, model varchar, domain varchar, day date,
-        logic_hash varchar, inputs varchar, output_hash varchar, row_count bigint, run_id varchar, recorded_at timestamp);
+        logic_hash varchar, inputs varchar, output_hash varchar, row_count bigint, run_id varchar,
+        recorded_at timestamp);
     create or replace view ops.fresh as
         select * from ops.ledger
         qualify row_number() over (partition by relation, day order by sequence desc) = 1;
