@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from scripts import console
-from scripts.backends import load_all
+from scripts.backends import Freshness, load_all
 from scripts.build import REPORT
 from scripts.console import DONE, FAILED, LOCKED, REFUSED, STOPPED, age, count, size
 from scripts.files import files_below, read_json
@@ -172,22 +172,13 @@ def _sources(newest: dict[tuple[str, str], list[Dump]], night: str | None) -> li
             if night and arrived_on and arrived_on < night:
                 arrived_on = max(arrived_on, last_shipped(table, night, allowed.error_after_days) or arrived_on)
             days = _days_between(arrived_on, night) if arrived_on and night else None
-            state = (
-                "never"
-                if days is None
-                else "error"
-                if days > allowed.error_after_days
-                else "warn"
-                if days > allowed.warn_after_days
-                else "ok"
-            )
             found.append(
                 {
                     "table": table.label,
                     "arrived_on": arrived_on,
                     "days_behind": days,
                     "rows": sum(dump.manifest().get("rows", 0) for dump in latest),
-                    "state": state,
+                    "state": _state(days, allowed),
                     "owner": backend.owner.name,
                 }
             )
@@ -205,6 +196,12 @@ def _quarantine(newest: dict[tuple[str, str], list[Dump]], night: str | None) ->
             for reason, number in (dump.manifest().get("quarantined") or {}).items():
                 counted[f"{dump.backend}.{dump.table}", reason] += number
     return [{"table": table, "reason": reason, "rows": number} for (table, reason), number in counted.most_common()]
+
+
+def _state(days: int | None, allowed: Freshness) -> str:
+    if days is None:
+        return "never"
+    return "error" if days > allowed.error_after_days else "warn" if days > allowed.warn_after_days else "ok"
 
 
 def _days_between(earlier: str, later: str) -> int:
