@@ -4,9 +4,8 @@
     {%- for statement in ledger_tables() -%}{%- do run_query(statement) -%}{%- endfor -%}
     {%- if planning() -%}{%- do run_query('delete from ops.plan') -%}{%- endif -%}
     {%- do load_landing() -%}
-    {%- for node in graph.sources.values() if node.config.meta.get('kind') -%}
-      {%- do run_query(source_view(node)) -%}
-    {%- endfor -%}
+    {%- do create_source_views() -%}
+    {%- do sift_dumps() -%}
   {%- endif -%}
 {% endmacro %}
 
@@ -23,6 +22,9 @@
   ops.domain_checks which domains' tests passed, and at which point of the ledger.
   ops.releases      up to which point of the ledger a domain has been published.
   ops.plan          what the last plan found stale.
+  ops.landed_…      what the manifests of the landing say: dumps, days, files, control totals, lines refused at the door.
+  ops.sifted        append-only; what the rules of a table's YAML made of each of its dumps (see macros/staging/).
+  ops.staged        append-only; what came out of each staging view, dump by dump.
 #}
 {% macro ledger_tables() %}
   {{ return(adapter.dispatch('ledger_tables')()) }}
@@ -42,6 +44,11 @@
     'create table if not exists ops.landed_dumps (backend varchar, table_name varchar, kind varchar, dump_id varchar, arrived_on date, covers_on date, slot varchar, row_count bigint, supersedes varchar[], manifest_path varchar)',
     'create table if not exists ops.landed_days (backend varchar, table_name varchar, dump_id varchar, arrived_on date, day date, row_count bigint)',
     'create table if not exists ops.landed_files (backend varchar, table_name varchar, dump_id varchar, arrived_on date, path varchar)',
+    'create table if not exists ops.source_views (identifier varchar, version varchar)',
+    'create table if not exists ops.landed_totals (backend varchar, table_name varchar, dump_id varchar, arrived_on date, measure varchar, declared decimal(38,8), counted decimal(38,8))',
+    'create table if not exists ops.landed_refusals (backend varchar, table_name varchar, dump_id varchar, arrived_on date, reason varchar, row_count bigint)',
+    'create table if not exists ops.sifted (version varchar, backend varchar, table_name varchar, dump_id varchar, arrived_on date, outcome varchar, measure varchar, amount decimal(38,8))',
+    'create table if not exists ops.staged (version varchar, backend varchar, table_name varchar, dump_id varchar, arrived_on date, outcome varchar, measure varchar, amount decimal(38,8))',
     "create or replace view ops.fresh as
       with numbered as (
         select *, row_number() over (partition by relation, day order by sequence desc) as newest_first,
@@ -68,11 +75,11 @@
 {% macro default__load_landing() %}
   {%- set manifests = landing_root() ~ '/*/*/*/*/_manifest.json' -%}
   {%- set folder = "regexp_replace(filename, '_manifest\\.json$', '')" -%}
-  {%- set read = "read_json(getvariable('new_manifests'), filename = true, format = 'unstructured', columns = {backend: 'varchar', \"table\": 'varchar', kind: 'varchar', dump_id: 'varchar', arrived_on: 'date', covers_on: 'date', slot: 'varchar', rows: 'bigint', supersedes: 'varchar[]', files: 'struct(name varchar)[]', event_days: 'struct(day date, rows bigint)[]'})" -%}
+  {%- set read = "read_json(getvariable('new_manifests'), filename = true, format = 'unstructured', columns = {backend: 'varchar', \"table\": 'varchar', kind: 'varchar', dump_id: 'varchar', arrived_on: 'date', covers_on: 'date', slot: 'varchar', rows: 'bigint', supersedes: 'varchar[]', files: 'struct(name varchar)[]', event_days: 'struct(day date, rows bigint)[]', quarantined: 'map(varchar, bigint)', control_totals: 'map(varchar, struct(declared varchar, counted varchar))'})" -%}
   {%- do run_query("create or replace temp table manifests_now as select file from glob('" ~ manifests ~ "')") -%}
   {%- set gone = run_query("select count(*) from ops.landed_dumps where manifest_path not in (select file from manifests_now)").columns[0][0] -%}
   {%- if gone > 0 -%}
-    {%- for table in ['landed_days', 'landed_files'] -%}
+    {%- for table in ['landed_days', 'landed_files', 'landed_totals', 'landed_refusals'] -%}
       {%- do run_query("delete from ops." ~ table ~ " where (backend, table_name, dump_id, arrived_on) in (select (backend, table_name, dump_id, arrived_on) from ops.landed_dumps where manifest_path not in (select file from manifests_now))") -%}
     {%- endfor -%}
     {%- do run_query("delete from ops.landed_dumps where manifest_path not in (select file from manifests_now)") -%}
@@ -85,6 +92,8 @@
       ~ "create or replace temp table manifests_new as select *, " ~ folder ~ " as folder from " ~ read ~ ";"
       ~ "insert into ops.landed_days select backend, \"table\", dump_id, arrived_on, event_day.day, event_day.rows from (select backend, \"table\", dump_id, arrived_on, unnest(event_days) as event_day from manifests_new);"
       ~ "insert into ops.landed_files select backend, \"table\", dump_id, arrived_on, folder || part.name from (select backend, \"table\", dump_id, arrived_on, folder, unnest(files) as part from manifests_new);"
+      ~ "insert into ops.landed_totals select backend, \"table\", dump_id, arrived_on, total.key, cast(total.value.declared as decimal(38,8)), cast(total.value.counted as decimal(38,8)) from (select backend, \"table\", dump_id, arrived_on, unnest(map_entries(control_totals)) as total from manifests_new);"
+      ~ "insert into ops.landed_refusals select backend, \"table\", dump_id, arrived_on, refusal.key, refusal.value from (select backend, \"table\", dump_id, arrived_on, unnest(map_entries(quarantined)) as refusal from manifests_new);"
       ~ "insert into ops.landed_dumps select backend, \"table\", kind, dump_id, arrived_on, covers_on, slot, rows, supersedes, filename from manifests_new;"
       ~ "commit") -%}
   {%- endif -%}
@@ -105,28 +114,52 @@
 {% endmacro %}
 
 {#
-  A landed table as a relation. The session variable narrows it to the files of the days a by_day model rebuilds;
-  unset, it reads every visible dump. The schema comes from the sources' YAML by field id, so no file is opened to bind.
+  A landed table as a relation: one view each, made anew only when its SQL is another than the one last made.
 #}
-{% macro source_view(node) %}
-  {{ return(adapter.dispatch('source_view')(node)) }}
+{% macro create_source_views() %}
+  {{ return(adapter.dispatch('create_source_views')()) }}
 {% endmacro %}
 
-{% macro default__source_view(node) %}
+{% macro default__create_source_views() %}
+  {%- set dumps = {} -%}
+  {%- for row in run_query("select landed.backend || '/' || landed.table_name, count(*), count(visible.dump_id) from ops.landed_dumps as landed
+      left join ops.visible_dumps as visible using (backend, table_name, dump_id, arrived_on) group by all").rows -%}
+    {%- do dumps.update({row[0]: {'landed': row[1], 'visible': row[2]}}) -%}
+  {%- endfor -%}
+  {%- set made = run_query('select identifier, version from ops.source_views').rows | map('list') | list -%}
+  {%- set statements = [] -%}
+  {%- for node in graph.sources.values() if node.config.meta.get('kind') -%}
+    {%- set sql = source_view(node, dumps.get(node.source_name ~ '/' ~ node.name, {'landed': 0, 'visible': 0})) -%}
+    {%- if [node.identifier, local_md5(sql)] not in made -%}
+      {%- do statements.append(sql) -%}
+      {%- do statements.append("delete from ops.source_views where identifier = '" ~ node.identifier ~ "'") -%}
+      {%- do statements.append("insert into ops.source_views values ('" ~ node.identifier ~ "', '" ~ local_md5(sql) ~ "')") -%}
+    {%- endif -%}
+  {%- endfor -%}
+  {%- if statements -%}
+    {%- do run_query("copy (select 1 as nothing limit 0) to '" ~ empty_parquet() ~ "' (format parquet)") -%}
+    {%- do run_query('begin transaction; ' ~ statements | join('; ') ~ '; commit') -%}
+  {%- endif -%}
+{% endmacro %}
+
+{# A file of no rows and none of the columns, so that a table of which nothing has landed can be read. #}
+{% macro empty_parquet() %}{{ return(target.path | replace('warehouse.duckdb', 'empty.parquet')) }}{% endmacro %}
+
+{#
+  The session variable narrows a landed table to the files of the days a by_day model rebuilds; unset, it reads every
+  visible dump. The schema comes from the sources' YAML by field id, so no file is opened to bind.
+#}
+{% macro source_view(node, dumps) %}
   {%- set landed = node.source_name ~ '/' ~ node.name -%}
-  {%- set empty = target.path | replace('warehouse.duckdb', 'empty.parquet') -%}
-  {%- set where = "backend = '" ~ node.source_name ~ "' and table_name = '" ~ node.name ~ "'" -%}
-  {%- set counts = run_query("select (select count(*) from ops.landed_dumps where " ~ where ~ "), (select count(*) from ops.visible_dumps where " ~ where ~ ")").rows[0] -%}
   {%- set fields = [] -%}
   {%- for column in node.columns.values() -%}
     {%- do fields.append(column_field_id(column.name) ~ ": {name: '" ~ column.name ~ "', type: '" ~ column.data_type ~ "', default_value: null}") -%}
   {%- endfor -%}
-  {%- set default = "['" ~ empty ~ "'" ~ (", '" ~ landing_root() ~ '/' ~ landed ~ "/*/*/*.parquet'" if counts[0] > 0) ~ "]" -%}
-  copy (select 1 as nothing limit 0) to '{{ empty }}' (format parquet);
+  {%- set default = "['" ~ empty_parquet() ~ "'" ~ (", '" ~ landing_root() ~ '/' ~ landed ~ "/*/*/*.parquet'" if dumps.landed > 0) ~ "]" -%}
   create or replace view landing.{{ node.identifier }} as
   select * from read_parquet(coalesce(getvariable('landed__{{ node.identifier }}'), {{ default }}), hive_partitioning = false, schema = map { {{ fields | join(', ') }} })
-  {%- if counts[0] != counts[1] %}
-  where (_dump_id, _arrived_on) in (select (dump_id, arrived_on) from ops.visible_dumps where {{ where }})
+  {%- if dumps.landed != dumps.visible %}
+  where (_dump_id, _arrived_on) in (select (dump_id, arrived_on) from ops.visible_dumps where backend = '{{ node.source_name }}' and table_name = '{{ node.name }}')
   {%- endif -%}
 {% endmacro %}
 

@@ -57,9 +57,8 @@
     {%- else -%}
       {%- set wanted = in_periods('day', periods, unit, input.read if input.read is number else 1) -%}
     {%- endif -%}
-    {%- set empty = target.path | replace('warehouse.duckdb', 'empty.parquet') -%}
     {%- do statements.append(
-      "set variable landed__" ~ input.node.identifier ~ " = (select list_prepend('" ~ empty ~ "', coalesce(list(distinct path order by path), [])) from ops.landed_files
+      "set variable landed__" ~ input.node.identifier ~ " = (select list_prepend('" ~ empty_parquet() ~ "', coalesce(list(distinct path order by path), [])) from ops.landed_files
         where (backend, table_name, dump_id, arrived_on) in (
           select (backend, table_name, dump_id, arrived_on) from ops.landed_days
           where " ~ where ~ " and " ~ wanted ~ "

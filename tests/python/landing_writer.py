@@ -23,16 +23,20 @@ def write_dump(
     covers_on: str | None = None,
     slot: str | None = None,
     supersedes: Iterable[str] = (),
+    refused: Mapping[str, int] | None = None,
+    declared: Mapping[str, Any] | None = None,
 ) -> str:
     """Lands ``rows`` of ``table`` ("billing.payments"); columns left out are null. Returns the dump's id.
 
-    A log's event time is the row's ``_event_at``, else its event column; for a snapshot the day it covers.
+    A log's event time is the row's ``_event_at``, else its event column; for a snapshot the day it covers. ``refused``
+    counts lines refused at the door by reason, ``declared`` are control totals of the source, by default none.
     """
+    rows = list(rows)
     backend, name = table.split(".")
     contract: Table = BACKENDS[backend].tables[name]
     covers_on = covers_on or arrived_on
     types = {column.name: column.landed_type for column in contract.landed}
-    content = json.dumps([table, covers_on if contract.kind == "snapshot" else "", slot, list(rows)], default=str, sort_keys=True)
+    content = json.dumps([table, covers_on if contract.kind == "snapshot" else "", slot, rows], default=str, sort_keys=True)
     dump_id = hashlib.sha256(content.encode()).hexdigest()[:16]
     folder = landing / backend / name / f"dt={arrived_on}" / dump_id
     if folder.exists():
@@ -51,11 +55,15 @@ def write_dump(
         f"copy (from dump order by _event_on, _source_line) to '{folder}/part-0.parquet' (format parquet, field_ids {{{ids}}})"
     )
     days = connection.execute("select cast(_event_on as varchar), count(*) from dump group by 1 order by 1").fetchall()
+    counted: dict[str, Any] = {"rows": len(rows) + sum((refused or {}).values())}
+    for column in contract.control_totals:
+        counted[column] = str(connection.execute(f"select coalesce(sum({column}), 0) from dump").fetchone()[0])
     manifest = {
         "format": 1, "backend": backend, "table": name, "kind": contract.kind, "dump_id": dump_id,
         "arrived_on": arrived_on, "covers_on": covers_on, "slot": slot or covers_on, "supersedes": list(supersedes),
         "rows": sum(n for _, n in days), "files": [{"name": "part-0.parquet"}],
-        "event_days": [{"day": day, "rows": n} for day, n in days],
+        "event_days": [{"day": day, "rows": n} for day, n in days], "quarantined": dict(refused or {}),
+        "control_totals": {name: {"declared": (declared or {}).get(name), "counted": n} for name, n in counted.items()},
     }
     (folder / "_manifest.json").write_text(json.dumps(manifest))
     return dump_id

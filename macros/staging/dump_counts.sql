@@ -1,0 +1,111 @@
+{#
+  What the rules of a table's YAML make of its dumps, counted once a dump (a dump never changes): rows and control
+  totals of what is kept and of what breaks which rule, in ops.sifted.
+#}
+{% macro sift_dumps() %}
+  {%- set tables = [] -%}
+  {%- for node in graph.sources.values() if node.config.meta.get('rules') -%}
+    {%- do tables.append({'node': node, 'totals': node.config.meta.get('control_totals', []), 'version': rules_version(node)}) -%}
+  {%- endfor -%}
+  {%- if not planning() -%}
+    {%- set uncounted = dumps_not_in('ops.sifted', tables) -%}
+    {%- for table in tables if table.node.identifier in uncounted -%}
+      {%- set relation = api.Relation.create(database=table.node.database, schema=table.node.schema, identifier=table.node.identifier) -%}
+      {%- set outcome = "coalesce(" ~ broken_rule(table.node.source_name, table.node.name) ~ ", 'kept')" -%}
+      {%- do count_dumps('ops.sifted', table, relation, outcome) -%}
+    {%- endfor -%}
+  {%- endif -%}
+  {%- for statement in staging_views_sql() -%}{%- do run_query(statement) -%}{%- endfor -%}
+{% endmacro %}
+
+{#
+  Post-hook of a staging view: what comes out of it, dump by dump, for the dumps it has not been asked about since its
+  SQL changed. Reconciled with what landed by the tests of the view.
+#}
+{% macro count_staged() %}
+  {%- if execute -%}
+    {%- set node = graph.sources[model.depends_on.nodes[0]] -%}
+    {%- set key = node.config.meta.get('key', []) if node.config.meta.get('kind') == 'snapshot' else [] -%}
+    {%- set table = {'node': node, 'totals': node.config.meta.get('control_totals', []), 'key': key, 'version': fingerprint(model.compiled_code) ~ ':' ~ counting_version(node)} -%}
+    {%- if dumps_not_in('ops.staged', [table]) -%}
+      {%- do count_dumps('ops.staged', table, this, "'staged'") -%}
+    {%- endif -%}
+  {%- endif -%}
+{% endmacro %}
+
+{# What the counts of a table depend on: its rules and what is summed; for a view, its SQL (as ops.definitions has it) and what is summed. #}
+{% macro rules_version(node) %}{{ return(local_md5(tojson([node.config.meta.get('rules', {}), counting_version(node)], sort_keys=true))) }}{% endmacro %}
+
+{% macro counting_version(node) %}{{ return(local_md5(tojson([node.config.meta.get('control_totals', []), node.config.meta.get('key', [])]))) }}{% endmacro %}
+
+{# For a generic test of a staging view: the landed table it reads. #}
+{% macro attached_source() %}
+  {%- set view = graph.nodes.get(model.attached_node) if execute -%}
+  {{- return(graph.sources[view.depends_on.nodes[0]] if view else {'source_name': '', 'name': '', 'config': {'meta': {}}}) -}}
+{% endmacro %}
+
+{# Which of these tables have visible dumps that `counts` knows nothing of under the table's version. #}
+{% macro dumps_not_in(counts, tables) %}
+  {%- if not tables -%}{{- return([]) -}}{%- endif -%}
+  {%- set wanted = [] -%}
+  {%- for table in tables -%}
+    {%- do wanted.append("select '" ~ table.node.source_name ~ "' as backend, '" ~ table.node.name ~ "' as table_name, '" ~ table.version ~ "' as version, '" ~ table.node.identifier ~ "' as identifier") -%}
+  {%- endfor -%}
+  {%- set found = run_query("select distinct wanted.identifier from (" ~ wanted | join(' union all ') ~ ") as wanted
+    inner join ops.visible_dumps as dumps on dumps.backend = wanted.backend and dumps.table_name = wanted.table_name
+    left join " ~ counts ~ " as counts on counts.backend = dumps.backend and counts.table_name = dumps.table_name
+      and counts.dump_id = dumps.dump_id and counts.arrived_on = dumps.arrived_on and counts.version = wanted.version
+    where counts.dump_id is null") -%}
+  {{- return(found.columns[0].values() | list) -}}
+{% endmacro %}
+
+{# Appends to `counts` the rows and control totals of `relation`, by outcome, of each dump it does not know yet. #}
+{% macro count_dumps(counts, table, relation, outcome) %}
+  {%- set where = "backend = '" ~ table.node.source_name ~ "' and table_name = '" ~ table.node.name ~ "'" -%}
+  {%- set uncounted = "select dump_id, arrived_on from ops.visible_dumps where " ~ where ~ "
+    except select dump_id, arrived_on from " ~ counts ~ " where " ~ where ~ " and version = '" ~ table.version ~ "'" -%}
+  {%- set sums = [] -%}{%- set measures = ["select dump_id, arrived_on, outcome, 'rows' as measure, cast(row_count as decimal(38, 8)) as amount from counted"] -%}
+  {%- for column in table.totals -%}
+    {%- do sums.append(', sum(' ~ column ~ ') as total_' ~ column) -%}
+    {%- do measures.append("select dump_id, arrived_on, outcome, '" ~ column ~ "', coalesce(cast(total_" ~ column ~ " as decimal(38, 8)), 0) from counted") -%}
+  {%- endfor -%}
+  {%- if table.key -%}
+    {%- set texts = [] -%}
+    {%- for column in table.key -%}{%- do texts.append('cast(' ~ column ~ ' as ' ~ api.Column.translate_type('string') ~ ')') -%}{%- endfor -%}
+    {%- do sums.append(', count(distinct concat_ws(chr(31), ' ~ texts | join(', ') ~ ')) as distinct_keys') -%}
+    {%- do measures.append("select dump_id, arrived_on, outcome, 'distinct keys', cast(distinct_keys as decimal(38, 8)) from counted") -%}
+  {%- endif -%}
+  {%- do in_one_transaction(
+    narrow_to_dumps(table.node, uncounted)
+    + ["insert into " ~ counts ~ "
+      with uncounted as (" ~ uncounted ~ "),
+      counted as (
+        select _dump_id as dump_id, _arrived_on as arrived_on, " ~ outcome ~ " as outcome, count(*) as row_count" ~ sums | join('') ~ "
+        from " ~ relation ~ "
+        where _dump_id in (select dump_id from uncounted)
+        group by _dump_id, _arrived_on, " ~ outcome ~ "
+      ),
+      measured as (" ~ measures | join(' union all ') ~ ")
+      select '" ~ table.version ~ "', '" ~ table.node.source_name ~ "', '" ~ table.node.name ~ "', uncounted.dump_id, uncounted.arrived_on,
+        coalesce(measured.outcome, 'nothing'), coalesce(measured.measure, 'rows'), coalesce(measured.amount, 0)
+      from uncounted
+      left join measured on measured.dump_id = uncounted.dump_id and measured.arrived_on = uncounted.arrived_on"]
+    + widen_to_all_dumps(table.node)) -%}
+{% endmacro %}
+
+{# Points the view of a landed table at the files of some of its dumps, and back (DuckDB: a session variable). #}
+{% macro narrow_to_dumps(node, dumps) %}{{ return(adapter.dispatch('narrow_to_dumps')(node, dumps)) }}{% endmacro %}
+
+{% macro default__narrow_to_dumps(node, dumps) %}{{ return([]) }}{% endmacro %}
+
+{% macro duckdb__narrow_to_dumps(node, dumps) %}
+  {{- return(["set variable landed__" ~ node.identifier ~ " = (
+    select list_prepend('" ~ empty_parquet() ~ "', coalesce(list(path order by path), [])) from ops.landed_files
+    where backend = '" ~ node.source_name ~ "' and table_name = '" ~ node.name ~ "' and (dump_id, arrived_on) in (" ~ dumps ~ "))"]) -}}
+{% endmacro %}
+
+{% macro widen_to_all_dumps(node) %}{{ return(adapter.dispatch('widen_to_all_dumps')(node)) }}{% endmacro %}
+
+{% macro default__widen_to_all_dumps(node) %}{{ return([]) }}{% endmacro %}
+
+{% macro duckdb__widen_to_all_dumps(node) %}{{ return(["reset variable landed__" ~ node.identifier]) }}{% endmacro %}
