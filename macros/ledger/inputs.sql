@@ -26,7 +26,7 @@
     {%- if id.startswith('source.') -%}
       {%- set node = graph.sources[id] -%}
       {%- set name = node.source_name ~ '.' ~ node.name -%}
-      {%- do inputs.append({'kind': 'landed', 'name': name, 'via': read_by_view.via if read_by_view, 'node': node,
+      {%- do inputs.append({'kind': 'landed' if node.config.meta.get('kind') else 'content', 'name': name, 'via': read_by_view.via if read_by_view, 'node': node,
         'read': reads.get(name, read_by_view.read if read_by_view else 'whole')}) -%}
     {%- elif id.startswith('model.') or id.startswith('seed.') or id.startswith('snapshot.') -%}
       {%- set node = graph.nodes[id] -%}
@@ -50,7 +50,7 @@
 {#
   The version of an input that is read whole: one text that changes when anything in it does. A landed table: its
   visible dumps (or only the newest, read 'latest'); a recorded model: all its days; a view or seed: its newest
-  definition; anything else: its rows, hashed now.
+  definition; anything else (a source that is not of the landing): its rows, hashed now.
 #}
 {% macro whole_version_sql(input) %}
   {%- set name = input.name -%}
@@ -67,7 +67,7 @@
   {%- elif input.kind == 'definition' -%}
     select '{{ name }}' as input, max(version) as version from {{ definitions() }} as definitions where relation = '{{ name }}'
   {%- else -%}
-    select '{{ name }}' as input, '{{ content_hash(api.Relation.create(database=input.node.database, schema=input.node.schema, identifier=input.node.alias)) }}' as version
+    select '{{ name }}' as input, '{{ content_hash(api.Relation.create(database=input.node.database, schema=input.node.schema, identifier=input.node.identifier or input.node.alias)) }}' as version
   {%- endif -%}
 {% endmacro %}
 

@@ -45,7 +45,7 @@
     'create table if not exists ops.landed_days (backend varchar, table_name varchar, dump_id varchar, arrived_on date, day date, row_count bigint)',
     'create table if not exists ops.landed_files (backend varchar, table_name varchar, dump_id varchar, arrived_on date, path varchar)',
     'create table if not exists ops.source_views (identifier varchar, version varchar)',
-    'create table if not exists ops.landed_totals (backend varchar, table_name varchar, dump_id varchar, arrived_on date, measure varchar, declared decimal(38,8), counted decimal(38,8))',
+    'create table if not exists ops.landed_totals (backend varchar, table_name varchar, dump_id varchar, arrived_on date, measure varchar, declared decimal(38,8), counted decimal(38,8), kept_out decimal(38,8))',
     'create table if not exists ops.landed_refusals (backend varchar, table_name varchar, dump_id varchar, arrived_on date, reason varchar, row_count bigint)',
     'create table if not exists ops.sifted (version varchar, backend varchar, table_name varchar, dump_id varchar, arrived_on date, outcome varchar, measure varchar, amount decimal(38,8))',
     'create table if not exists ops.staged (version varchar, backend varchar, table_name varchar, dump_id varchar, arrived_on date, outcome varchar, measure varchar, amount decimal(38,8))',
@@ -75,7 +75,7 @@
 {% macro default__load_landing() %}
   {%- set manifests = landing_root() ~ '/*/*/*/*/_manifest.json' -%}
   {%- set folder = "regexp_replace(filename, '_manifest\\.json$', '')" -%}
-  {%- set read = "read_json(getvariable('new_manifests'), filename = true, format = 'unstructured', columns = {backend: 'varchar', \"table\": 'varchar', kind: 'varchar', dump_id: 'varchar', arrived_on: 'date', covers_on: 'date', slot: 'varchar', rows: 'bigint', supersedes: 'varchar[]', files: 'struct(name varchar)[]', event_days: 'struct(day date, rows bigint)[]', quarantined: 'map(varchar, bigint)', control_totals: 'map(varchar, struct(declared varchar, counted varchar))'})" -%}
+  {%- set read = "read_json(getvariable('new_manifests'), filename = true, format = 'unstructured', columns = {backend: 'varchar', \"table\": 'varchar', kind: 'varchar', dump_id: 'varchar', arrived_on: 'date', covers_on: 'date', slot: 'varchar', rows: 'bigint', supersedes: 'varchar[]', files: 'struct(name varchar)[]', event_days: 'struct(day date, rows bigint)[]', quarantined: 'map(varchar, bigint)', erased: 'bigint', truncated: 'varchar[]', control_totals: 'map(varchar, struct(declared varchar, counted varchar, quarantined varchar))'})" -%}
   {%- do run_query("create or replace temp table manifests_now as select file from glob('" ~ manifests ~ "')") -%}
   {%- set gone = run_query("select count(*) from ops.landed_dumps where manifest_path not in (select file from manifests_now)").columns[0][0] -%}
   {%- if gone > 0 -%}
@@ -92,8 +92,16 @@
       ~ "create or replace temp table manifests_new as select *, " ~ folder ~ " as folder from " ~ read ~ ";"
       ~ "insert into ops.landed_days select backend, \"table\", dump_id, arrived_on, event_day.day, event_day.rows from (select backend, \"table\", dump_id, arrived_on, unnest(event_days) as event_day from manifests_new);"
       ~ "insert into ops.landed_files select backend, \"table\", dump_id, arrived_on, folder || part.name from (select backend, \"table\", dump_id, arrived_on, folder, unnest(files) as part from manifests_new);"
-      ~ "insert into ops.landed_totals select backend, \"table\", dump_id, arrived_on, total.key, cast(total.value.declared as decimal(38,8)), cast(total.value.counted as decimal(38,8)) from (select backend, \"table\", dump_id, arrived_on, unnest(map_entries(control_totals)) as total from manifests_new);"
-      ~ "insert into ops.landed_refusals select backend, \"table\", dump_id, arrived_on, refusal.key, refusal.value from (select backend, \"table\", dump_id, arrived_on, unnest(map_entries(quarantined)) as refusal from manifests_new);"
+      ~ "insert into ops.landed_totals
+          select backend, \"table\", dump_id, arrived_on, total.key, cast(total.value.declared as decimal(38,8)), cast(total.value.counted as decimal(38,8)),
+            case when total.key = 'rows' then refused + coalesce(erased, 0) else coalesce(cast(total.value.quarantined as decimal(38,8)), 0) end
+          from (select *, coalesce(list_sum(map_values(quarantined)), 0) as refused, unnest(map_entries(control_totals)) as total from manifests_new);"
+      ~ "insert into ops.landed_refusals
+          select backend, \"table\", dump_id, arrived_on, refusal.key, refusal.value from (select *, unnest(map_entries(quarantined)) as refusal from manifests_new)
+          union all
+          select backend, \"table\", dump_id, arrived_on, 'lost with the end of a truncated file',
+            greatest(coalesce(cast(control_totals['rows'].declared as bigint) - cast(control_totals['rows'].counted as bigint), 0), 0)
+          from manifests_new where len(truncated) > 0;"
       ~ "insert into ops.landed_dumps select backend, \"table\", kind, dump_id, arrived_on, covers_on, slot, rows, supersedes, filename from manifests_new;"
       ~ "commit") -%}
   {%- endif -%}

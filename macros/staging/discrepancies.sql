@@ -47,7 +47,7 @@
 
 {#
   One row per dump (or arrival day, for the threshold) and sentence that is not true of it, with the two figures.
-  Sums are compared where no line was refused at the door: nobody knows what stood in an unreadable one.
+  What the source declared is compared where nothing was refused or lost: nobody knows what stood in an unreadable line.
 #}
 {% macro discrepancies_sql() %}
     with refused as (
@@ -71,7 +71,8 @@
             visible.dump_id,
             visible.arrived_on,
             visible.row_count as rows_landed,
-            coalesce(refused.row_count, 0) as rows_refused
+            refused.row_count is not null as is_damaged,
+            visible.row_count + coalesce(refused.row_count, 0) as rows_arrived
         from ops.visible_dumps as visible
         inner join ops.contracts as contracts
             on visible.backend = contracts.backend and visible.table_name = contracts.table_name
@@ -89,10 +90,11 @@
             dumps.dump_id,
             dumps.arrived_on,
             dumps.rows_landed,
-            dumps.rows_refused,
+            dumps.is_damaged,
             totals.measure,
             totals.declared,
-            totals.counted
+            totals.counted,
+            totals.counted - totals.kept_out as let_in
         from dumps
         inner join ops.landed_totals as totals
             on dumps.backend = totals.backend and dumps.table_name = totals.table_name
@@ -152,7 +154,7 @@
             backend,
             table_name,
             arrived_on,
-            sum(rows_landed + rows_refused) as rows_arrived
+            sum(rows_arrived) as rows_arrived
         from dumps
         group by backend, table_name, arrived_on
 
@@ -181,7 +183,7 @@
             declared as expected,
             counted as found
         from door
-        where declared is not null and (measure = 'rows' or rows_refused = 0)
+        where declared is not null and not is_damaged
 
         union all
 
@@ -190,9 +192,9 @@
             table_name,
             dump_id,
             arrived_on,
-            'the rows that came to the door landed or were refused',
-            counted,
-            rows_landed + rows_refused
+            'the rows that came to the door landed, were refused or are about nobody any more',
+            let_in,
+            rows_landed
         from door
         where measure = 'rows'
 
@@ -218,14 +220,14 @@
             door.table_name,
             door.dump_id,
             door.arrived_on,
-            concat('the ', door.measure, ' that came to the door is staged or quarantined'),
-            door.counted,
+            concat('the ', door.measure, ' that landed is staged or quarantined'),
+            door.let_in,
             coalesce(staging.amount, 0)
         from door
         left join staging
             on door.backend = staging.backend and door.table_name = staging.table_name
             and door.dump_id = staging.dump_id and door.arrived_on = staging.arrived_on and door.measure = staging.measure
-        where door.measure <> 'rows' and door.rows_refused = 0
+        where door.measure <> 'rows'
 
         union all
 
