@@ -16,6 +16,7 @@ STEPS = {
     "build": "scripts.build",
     "plan": "scripts.build",
     "rows": "scripts.rows",
+    "quarantine": "scripts.quarantine",
     "publish": "scripts.publish",
     "rollback": "scripts.publish",
     "night": "scripts.night",

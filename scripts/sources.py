@@ -1,6 +1,8 @@
-"""dbt's sources, generated from the backends' YAML, so that a table is described in one place."""
+"""What dbt knows of the backends, generated from their YAML, so that a table is described in one place."""
 
 from __future__ import annotations
+
+import json
 
 from pathlib import Path
 
@@ -30,6 +32,17 @@ def render(backend: Backend) -> str:
     }
     text = yaml.dump(document, Dumper=_Indented, sort_keys=False, allow_unicode=True, width=110)
     return HEADER.format(backend.name) + text
+
+
+def render_rules(backend: Backend) -> str:
+    """The rules of a backend's tables as a macro: unlike the sources' meta, dbt's unit tests see it."""
+    rules = {table.name: dict(table.rules) for table in backend.tables.values()}
+    return (
+        f"{{#- Generated from backends/{backend.name}.yml by ./nightshift sources; edit that file and run it again. -#}}\n"
+        f"{{% macro rules_of_{backend.name}() %}}\n"
+        f"  {{{{- return({json.dumps(rules, indent=2).replace(chr(10), chr(10) + '  ')}) -}}}}\n"
+        "{% endmacro %}\n"
+    )
 
 
 def _owner(backend: Backend) -> dict[str, str]:
@@ -91,23 +104,26 @@ class _Indented(yaml.SafeDumper):
         return True
 
 
-def target(backend: Backend, project: Path) -> Path:
-    """Where dbt reads the file."""
-    return project / "models" / "staging" / backend.name / f"_{backend.name}__sources.yml"
+def generated(project: Path = PROJECT) -> dict[Path, str]:
+    """The files dbt reads, and what should stand in them."""
+    files = {}
+    for backend in load_all(project / "backends").values():
+        files[project / "models" / "staging" / backend.name / f"_{backend.name}__sources.yml"] = render(backend)
+        files[project / "macros" / "rules" / f"{backend.name}.sql"] = render_rules(backend)
+    return files
 
 
 def outdated(project: Path = PROJECT) -> list[Path]:
     """Generated files that are not what the backends' YAML says now, or belong to no backend any more."""
-    wanted = {target(b, project): render(b) for b in load_all(project / "backends").values()}
+    wanted = generated(project)
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
-    orphans = [p for p in (project / "models" / "staging").glob("*/_*__sources.yml") if p not in wanted]
-    return stale + sorted(orphans)
+    there = [*project.glob("models/staging/*/_*__sources.yml"), *project.glob("macros/rules/*.sql")]
+    return stale + sorted(path for path in there if path not in wanted)
 
 
 def write(project: Path = PROJECT) -> list[Path]:
     """Bring the generated files up to date; returns those that changed."""
-    changed = outdated(project)
-    wanted = {target(b, project): render(b) for b in load_all(project / "backends").values()}
+    changed, wanted = outdated(project), generated(project)
     for path in changed:
         if path in wanted:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,13 +137,14 @@ def write(project: Path = PROJECT) -> list[Path]:
 @click.option("--check", is_flag=True, help="Change nothing; exit 4 if a generated file is out of date.")
 @click.option("--project", type=click.Path(path_type=Path, file_okay=False), default=PROJECT, help="The dbt project.")
 def sources(check: bool, project: Path) -> None:
-    """Write dbt's sources from the backends' YAML.
+    """Write what dbt must know of the backends' YAML.
 
     \b
     backends/billing.yml  ->  models/staging/billing/_billing__sources.yml
+                              macros/rules/billing.sql
 
     Each landed column with its type and description; key, rules, freshness and owner under config.meta,
-    where tests, macros and status find them.
+    where tests, macros and status find them. The rules once more as a macro, which staging asks.
 
     \b
     Examples:

@@ -1,9 +1,14 @@
 {#
   The name of the first rule of backends/<backend>.yml that a row of a landed table breaks, null for a row that breaks
-  none. Staging keeps what is null; a rule added to the YAML is in force with the next build, for all of history.
+  none. Staging keeps what is null; a rule added to the YAML (./nightshift sources writes it to macros/rules/) is in
+  force with the next build, for all of history.
 #}
 {% macro broken_rule(backend, table) -%}
-  {%- set rules = landed_source(backend, table).get('rules', {}) if execute else {} -%}
+  {%- set rules_of = context.get('rules_of_' ~ backend) -%}
+  {%- if not rules_of or table not in rules_of() -%}
+    {%- do exceptions.raise_compiler_error("no rules are known of " ~ backend ~ "." ~ table ~ "; run ./nightshift sources") -%}
+  {%- endif -%}
+  {%- set rules = rules_of()[table] -%}
   {%- if rules -%}
     case
     {%- for name, condition in rules.items() %}
@@ -11,14 +16,6 @@
     {%- endfor %}
     end
   {%- else -%}
-    cast(null as varchar)
+    cast(null as {{ api.Column.translate_type('string') }})
   {%- endif -%}
 {%- endmacro %}
-
-{# What the YAML of a backend says of a table: kind, key, version, rules, control_totals, quarantine_above, … #}
-{% macro landed_source(backend, table) %}
-  {%- for node in graph.sources.values() if node.source_name == backend and node.name == table -%}
-    {{- return(node.config.meta) -}}
-  {%- endfor -%}
-  {%- do exceptions.raise_compiler_error("no table " ~ backend ~ "." ~ table ~ " in models/staging; run ./nightshift sources") -%}
-{% endmacro %}

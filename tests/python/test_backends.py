@@ -90,7 +90,8 @@ def test_what_is_wrong_is_named(project, old, new, said):
 
 
 def test_sources_follow_the_yaml(project):
-    assert sources.outdated(project) == [project / "models/staging/billing/_billing__sources.yml"]
+    generated = [project / "models/staging/billing/_billing__sources.yml", project / "macros/rules/billing.sql"]
+    assert sources.outdated(project) == generated
     run = CliRunner().invoke(sources.sources, ["--check", "--project", str(project)])
     assert run.exception.code == 4, "missing: out of date"
     sources.write(project)
@@ -109,9 +110,12 @@ def test_sources_follow_the_yaml(project):
     path = project / "backends" / "billing.yml"
     path.write_text(BILLING.replace("The invoice.", "The bill."))
     assert len(sources.outdated(project)) == 1
+    path.write_text(BILLING.replace("amount < 0", "amount <= 0"))
+    assert sources.outdated(project) == generated
     sources.write(project)
+    assert '"negative_amount": "amount <= 0"' in generated[1].read_text()
     path.unlink()
-    assert len(sources.outdated(project)) == 1, "a backend that is gone leaves no sources behind"
+    assert sorted(sources.outdated(project)) == sorted(generated), "a backend that is gone leaves nothing behind"
 
 
 def test_the_repositorys_own_sources_are_up_to_date():

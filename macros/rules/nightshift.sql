@@ -1,0 +1,16 @@
+{#- Generated from backends/nightshift.yml by ./nightshift sources; edit that file and run it again. -#}
+{% macro rules_of_nightshift() %}
+  {{- return({
+    "journal_batches": {},
+    "closed_months": {},
+    "statements": {},
+    "decisions": {},
+    "judgements": {},
+    "recommendations_served": {},
+    "editions": {},
+    "promotions": {},
+    "sends": {},
+    "erasures": {},
+    "runs": {}
+  }) -}}
+{% endmacro %}
