@@ -254,7 +254,7 @@ class _Batch:
             "bytes": sum(f["bytes"] for f in files),
             "files": files,
             "columns": [{"name": c.name, "type": c.landed_type} for c in self.table.landed],
-            "event_days": self.event_days.get(number, []),
+            "event_days": self._event_days(number, shipment, landed),
             "source": self._sources(number, shipment),
             "quarantined": dict(sorted(quarantined.items())),
             **({"erased": erased} if erased else {}),
@@ -267,6 +267,12 @@ class _Batch:
         self._quarantine(shipment, placed.dump_id, bad)
         write_json(path / MANIFEST, manifest)
         return path, manifest
+
+    def _event_days(self, number: int, shipment: Shipment, landed: int) -> list[dict]:
+        """Rows by the day they are about; all rows of a snapshot are about the day it covers."""
+        if self.table.kind == "snapshot":
+            return [{"day": str(shipment.covers_on), "rows": landed}] if landed else []
+        return self.event_days.get(number, [])
 
     def _sources(self, number: int, shipment: Shipment) -> list[dict]:
         return [

@@ -43,6 +43,14 @@ def test_personal_values_do_not_land(estate):
     assert payers == {row[0] for row in estate.rows("members.accounts", "account_id")}, "one person, one pseudonym"
 
 
+def test_all_rows_of_a_snapshot_are_about_the_day_it_covers(estate):
+    accounts = "account_id,country,email,full_name\nalice,DE,a@example.com,Alice A\n"
+    estate.ship("members", "accounts.csv", accounts, "2026-01-12/for-2026-01-10")
+    estate.land()
+    (manifest,) = estate.manifests("members.accounts")
+    assert (manifest["arrived_on"], manifest["event_days"]) == ("2026-01-12", [{"day": "2026-01-10", "rows": 1}])
+
+
 def test_the_same_again_is_nothing_and_other_content_a_correction(estate):
     estate.ship("billing", "payments.csv", payments({}))
     estate.land()
