@@ -1,0 +1,20 @@
+{# A relation of all days a business of today can be about (one column, `day`), made on the spot. #}
+{% macro calendar() %}{{ return(adapter.dispatch('calendar')()) }}{% endmacro %}
+
+{% macro default__calendar() %}{{ return("(select cast(range as date) as day from range(date '2000-01-01', date '2100-01-01', interval 1 day))") }}{% endmacro %}
+
+{% macro spark__calendar() %}{{ return("(select explode(sequence(date '2000-01-01', date '2099-12-31', interval 1 day)) as day)") }}{% endmacro %}
+
+{# The number of days from one date to another. #}
+{% macro days_between(earlier, later) %}{{ return(adapter.dispatch('days_between')(earlier, later)) }}{% endmacro %}
+
+{% macro default__days_between(earlier, later) %}{{ return("date_diff('day', " ~ earlier ~ ", " ~ later ~ ")") }}{% endmacro %}
+
+{% macro spark__days_between(earlier, later) %}{{ return('datediff(' ~ later ~ ', ' ~ earlier ~ ')') }}{% endmacro %}
+
+{# The number of whole seconds from one timestamp to another. #}
+{% macro seconds_between(earlier, later) %}{{ return(adapter.dispatch('seconds_between')(earlier, later)) }}{% endmacro %}
+
+{% macro default__seconds_between(earlier, later) %}{{ return("date_diff('second', " ~ earlier ~ ", " ~ later ~ ")") }}{% endmacro %}
+
+{% macro spark__seconds_between(earlier, later) %}{{ return('timestampdiff(second, ' ~ earlier ~ ', ' ~ later ~ ')') }}{% endmacro %}

@@ -1,0 +1,7 @@
+{# An amount of a currency in the currency of the books: rounded half away from zero, once, from an exact product. #}
+{% macro in_reporting_currency(amount, exchange_rate) %}cast(cast({{ amount }} as decimal(19, 2)) * cast({{ exchange_rate }} as decimal(18, 8)) as decimal(18, 2)){% endmacro %}
+
+{# An amount as a whole number of cents, and back. #}
+{% macro cents(amount) %}cast({{ amount }} * 100 as bigint){% endmacro %}
+
+{% macro from_cents(cents) %}cast(cast({{ cents }} as decimal(18, 0)) * cast(0.01 as decimal(3, 2)) as decimal(18, 2)){% endmacro %}
