@@ -52,6 +52,8 @@ class Models:
     def __init__(self, **variables: Any) -> None:
         self.manifest = manifest(json.dumps(variables, sort_keys=True))
         self.nodes = {node["name"]: node for node in self.manifest["nodes"].values() if node["resource_type"] in ("model", "seed")}
+        self.made: set[str] = set()
+        self.filled: set[str] = set()
         self.connection = duckdb.connect(config={"threads": 1})
         self.connection.execute("set TimeZone = 'UTC'; attach ':memory:' as warehouse; use warehouse; create schema landing")
         for backend in BACKENDS.values():
@@ -76,14 +78,15 @@ class Models:
                        "_dump_id": "test", "_source_file": "rows of a test", "_source_line": line}
             values.append([{**lineage, **row}.get(column) for column in columns])
         if values:
-            self.connection.executemany(
-                f"insert into landing.{backend}__{name} values ({', '.join('?' * len(columns))})", values)
+            row = f"({', '.join('?' * len(columns))})"
+            self.connection.execute(
+                f"insert into landing.{backend}__{name} values {', '.join([row] * len(values))}", [v for row in values for v in row])
+            self.filled.add(f"landing.{backend}__{name}")
 
     def clear(self) -> None:
         """Empties the landing."""
-        for backend in BACKENDS.values():
-            for table in backend.tables.values():
-                self.connection.execute(f"delete from landing.{table.identifier}")
+        while self.filled:
+            self.connection.execute(f"truncate {self.filled.pop()}")
 
     def order(self, *names: str) -> list[str]:
         """These models and all above them, each after what it reads."""
@@ -100,11 +103,14 @@ class Models:
             visit(name)
         return done
 
-    def run(self, *names: str) -> None:
-        """Makes these models and all they are made of, from the whole landing."""
+    def run(self, *names: str, keep: Iterable[str] = ()) -> None:
+        """Makes these models and all they are made of, from the whole landing; those to keep only if they are not there."""
         for name in self.order(*names):
             node = self.nodes[name]
             relation = f'{node["schema"]}."{node["alias"]}"'
+            if name in self.made and (name in keep or node["resource_type"] == "seed" or node["config"]["materialized"] == "view"):
+                continue
+            self.made.add(name)
             if node["resource_type"] == "seed":
                 self._seed(node, relation)
             else:
@@ -114,7 +120,7 @@ class Models:
     def _seed(self, node: Mapping[str, Any], relation: str) -> None:
         types = node["config"]["column_types"]
         self.connection.execute(
-            f"create table if not exists {relation} as from read_csv('{ROOT / node['original_file_path']}', header = true, "
+            f"create or replace table {relation} as from read_csv('{ROOT / node['original_file_path']}', header = true, "
             f"all_varchar = false, types = {json.dumps(types).replace(chr(34), chr(39))})")
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:

@@ -15,6 +15,7 @@ with on_lines as (
         {{ cents('lines.net_amount') }} as line_cents,
         lines.service_from,
         lines.service_to,
+        lines.issued_on,
         greatest(lines.service_from, cast(credits.credited_on as timestamp)) as rest_from,
         {{ add_periods('credits.credited_on', -1, 'day') }} as day_before,
         row_number() over (partition by credits.invoice_line_id order by credits.credited_at, credits.credit_id) as credit_number
@@ -45,7 +46,10 @@ with_rest as (
 
     select
         on_lines.*,
-        on_lines.line_cents - {{ cents_earned('on_lines.line_cents', 'on_lines.day_before', 'on_lines.service_from', 'on_lines.service_to') }} - still_taken.cents as rest_cents
+        on_lines.line_cents - still_taken.cents - case
+            when on_lines.day_before < on_lines.issued_on then 0
+            else {{ cents_earned('on_lines.line_cents', 'on_lines.day_before', 'on_lines.service_from', 'on_lines.service_to') }}
+        end as rest_cents
     from on_lines
     inner join still_taken on still_taken.credit_id = on_lines.credit_id
 

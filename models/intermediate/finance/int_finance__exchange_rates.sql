@@ -2,19 +2,20 @@
 with published as (
 
     select
-        *,
+        rated_on,
+        {{ rate_currencies() | join(',\n        ') }},
         row_number() over (partition by rated_on order by _arrived_on desc, _dump_id, _source_line) as newest_first
     from {{ ref('stg_rates__eurofxref') }}
 
 ),
 
 per_currency as (
-    {% for currency in rate_currencies() %}
-    select rated_on, '{{ currency | upper }}' as currency, cast({{ currency }} * 1000000 as bigint) as millionths_per_euro
+
+    select rated_on, upper(currency) as currency, cast(units_per_euro * 1000000 as bigint) as millionths_per_euro
     from published
-    where newest_first = 1 and {{ currency }} > 0
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    unpivot (units_per_euro for currency in ({{ rate_currencies() | join(', ') }}))
+    where newest_first = 1 and units_per_euro > 0
+
 ),
 
 with_next as (
