@@ -79,7 +79,7 @@ class Playback:
         self._weights = lru_cache(2)(self._make_weights)
         both = self.catalog.duration, self.members.country
         self._duration, self._country = both[0].astype(np.int32), both[1].astype(np.int8)
-        self._viral_track = int(self.catalog.fallback[7])
+        self.viral_track = int(self.catalog.fallback[7])
 
     # How much is heard on a day, and by whom.
 
@@ -200,7 +200,7 @@ class Playback:
             habit[album] = LAUNCH
         if 0 <= day - incidents.viral < 3:
             song = np.flatnonzero(rng.random(len(track)) < 0.06 * 0.4 ** (day - incidents.viral))
-            track[song] = self._viral_track
+            track[song] = self.viral_track
             habit[song] = VIRAL
         return habit
 

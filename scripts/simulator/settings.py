@@ -127,6 +127,11 @@ class Incidents:
         """An outlet posts hundreds of times within the hour."""
         return max(0, self.days - 6)
 
+    @property
+    def news_late(self) -> int:
+        """The newsroom's files of 14 o'clock came with those of 16 o'clock."""
+        return max(0, self.days - 3)
+
     def plays_broken(self, day: int) -> tuple[bool, bool]:
         """Whether a plays file of the day ends in the middle of a line, and whether one has broken bytes."""
         return day % 9 == 4 or day == self.days - 2, day % 11 == 6 or day == self.days - 3
@@ -136,7 +141,7 @@ class Incidents:
         """The incidents by name, for the truth."""
         names = (
             "schema_change outage launch viral price_rise wrong_invoice_lines wrong_plays accounts_missing tracks_late "
-            "clock_off news_flood"
+            "clock_off news_flood news_late"
         )
         first, second = self.erasures
         return {name: getattr(self, name) for name in names.split()} | {"erasure_1": first, "erasure_2": second}

@@ -17,11 +17,14 @@ from . import files
 from .billing import Billing
 from .cash import Cash
 from .catalog import Catalog
+from .desks import Mail, Support
 from .members import Members
+from .news import News
 from .playback import Playback
 from .rates import Rates
 from .settings import Settings, Target
 from .treasury import Treasury
+from .truth import write_world
 
 SERVERS = 4
 DECLARING = ("billing", "processor", "bank")
@@ -69,6 +72,21 @@ class World:
         """Plays and searches."""
         return Playback(self.settings, self.catalog, self.members, self.billing)
 
+    @cached_property
+    def news(self) -> News:
+        """Articles and their readers."""
+        return News(self.settings, self.catalog)
+
+    @cached_property
+    def mail(self) -> Mail:
+        """The mail gateway."""
+        return Mail(self.settings, self.members)
+
+    @cached_property
+    def support(self) -> Support:
+        """Reviews and appeals."""
+        return Support(self.settings, self.cash, self.playback)
+
 
 @dataclass
 class Shipper:
@@ -108,6 +126,13 @@ class Shipper:
             "processor.settlements": lambda day: w.treasury.settlements(day),
             "bank.statements": lambda day: w.treasury.statements(day),
             "playback.searches": lambda day: w.playback.searches(day),
+            "support.payment_reviews": lambda day: w.support.payment_reviews(day),
+            "support.streaming_appeals": lambda day: w.support.streaming_appeals(day),
+            "mail.deliveries": lambda day: w.mail.deliveries(day),
+            "mail.bounces": lambda day: w.mail.bounces(day),
+            "mail.complaints": lambda day: w.mail.complaints(day),
+            "mail.unsubscribes": lambda day: w.mail.unsubscribes(day),
+            "mail.clicks": lambda day: w.mail.clicks(day),
         }
 
     def prepare(self) -> None:
@@ -121,13 +146,18 @@ class Shipper:
                 self._touch(feed.split(".")[0])
         if wants("catalog", "tracks"):
             world.catalog._tables  # noqa: B018
+        if self.target.truth and not self.target.feeds:
+            write_world(world, self.target.truth)
 
     def _touch(self, backend: str) -> None:
         """Compute a backend's arrays once, here."""
         world = self.world
-        {"billing": lambda: world.cash, "processor": lambda: world.treasury, "bank": lambda: world.treasury}.get(
-            backend, lambda: world.billing
-        )()
+        {
+            "billing": lambda: world.cash,
+            "processor": lambda: world.treasury,
+            "bank": lambda: world.treasury,
+            "support": lambda: world.support,
+        }.get(backend, lambda: world.billing)()
 
     def day(self, day: int) -> int:
         """Everything that arrives on a day; returns the number of plays reported."""
@@ -149,6 +179,7 @@ class Shipper:
         self._rates(day)
         self._catalog(day)
         self._consents(day)
+        self._news(day)
         return self._plays(day)
 
     def folder(self, backend: str, day: int, about: int | None = None, hour: int | None = None) -> Path:
@@ -212,6 +243,32 @@ class Shipper:
         for hour in (5, 11, 17, 23) if recent else (23,):
             table = self.world.members.consents(settings.midnight(day) + (hour + 1) * 3600)
             self._ship("members", "consents", table, self.folder("members", day, hour=hour))
+
+    def _news(self, day: int) -> None:
+        """By the hour on recent days, else all of the day in its last hour; one hour's files come two hours late."""
+        news, settings, truth = self.world.news, self.world.settings, self.target.truth
+        recent = day >= settings.days - settings.hourly_days
+        makers = {
+            ("newsroom", "articles"): news.articles,
+            ("newsroom", "reader_events"): lambda d: news.reader_events(d)[:2],
+            ("editorial", "headline_overrides"): news.overrides,
+        }
+        for (backend, name), make in makers.items():
+            if not self.target.wants(backend, name):
+                continue
+            table, at = make(day)
+            hour = (at - settings.midnight(day)) // 3600 if recent else np.full(len(at), 23)
+            late = settings.incidents.news_late
+            hour = np.where((hour == 14) & (day == late), 16, hour)
+            for each in np.unique(hour):
+                part = table.take(pa.array(np.flatnonzero(hour == each)))
+                self._ship(backend, name, part, self.folder(backend, day, hour=int(each)))
+            if truth and name == "articles":
+                path = truth / "articles" / f"{settings.date(day)}.parquet"
+                files.write(path, files.parquet_bytes(news.truth(day)))
+            if truth and name == "reader_events":
+                path = truth / "reader_bots" / f"{settings.date(day)}.parquet"
+                files.write(path, files.parquet_bytes(news.reader_events(day)[2]))
 
     # Plays: many files, several servers, and accidents.
 
