@@ -1,8 +1,8 @@
 {#
   What changed in a table that a backend ships whole every day: one row per key and snapshot in which the key is new,
-  differs from the snapshot before in one of `columns`, or is gone (with its last values). `carried` columns come along
-  but their change alone is no change. Where a key stands twice in a snapshot, the copy with the newest `newest` counts,
-  then the one that arrived last.
+  differs from the snapshot before in one of `columns`, or is gone (with its last values). `carried` columns come along,
+  but a change of theirs alone is none. A table shipped several times a day says with `newest` which word of a key is the
+  day's last; of others each day's snapshot holds a key once, which staging tests.
 
     {{ snapshot_changes(ref('stg_catalog__artists'), key=['artist_id'], columns=['name', 'main_genre', 'created_at']) }}
 
@@ -19,47 +19,39 @@ with snapshots as (
 
 compared as (
 
-    select snapshot_on as changed_on, previous_on, snapshot_on
+    select snapshot_on as changed_on, previous_on
     from snapshots
     where {{ stale_days('snapshot_on') }}
-    union all
-    select snapshot_on as changed_on, previous_on, previous_on as snapshot_on
-    from snapshots
-    where {{ stale_days('snapshot_on') }} and previous_on is not null
 
 ),
+{% for side, day in [('now_there', 'changed_on'), ('there_before', 'previous_on')] %}
+{{ side }} as (
 
-copies as (
-
+    {%- if newest %}
+    select *
+    from (
+    {%- endif %}
     select
         compared.changed_on,
-        compared.previous_on,
-        compared.snapshot_on,
-        {%- for column in key + columns + carried %}
-        staged.{{ column }},
+        compared.previous_on
+        {%- for column in key + columns + carried %},
+        staged.{{ column }}
         {%- endfor %}
+        {%- if newest %},
         row_number() over (
-            partition by compared.changed_on, compared.snapshot_on
-            {%- for column in key %}, staged.{{ column }}{% endfor %}
-            order by {% if newest %}staged.{{ newest }} desc, {% endif %}staged._arrived_on desc, staged._dump_id, staged._source_line
-        ) as copy_number
+            partition by compared.changed_on{% for column in key %}, staged.{{ column }}{% endfor %}
+            order by staged.{{ newest }} desc, staged._arrived_on desc, staged._dump_id, staged._source_line
+        ) as newest_first
+        {%- endif %}
     from compared
-    inner join {{ staged }} as staged on staged.snapshot_on = compared.snapshot_on
+    inner join {{ staged }} as staged on staged.snapshot_on = compared.{{ day }}
+    {%- if newest %}
+    ) as words
+    where newest_first = 1
+    {%- endif %}
 
-),
-
-now_there as (
-
-    select * from copies where copy_number = 1 and snapshot_on = changed_on
-
-),
-
-there_before as (
-
-    select * from copies where copy_number = 1 and snapshot_on < changed_on
-
-)
-
+){{ ',' if not loop.last }}
+{% endfor %}
 select
     coalesce(now_there.changed_on, there_before.changed_on) as changed_on,
     coalesce(now_there.previous_on, there_before.previous_on) as previous_on,
