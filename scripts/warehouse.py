@@ -68,40 +68,14 @@ def rows_hash(columns: Sequence[tuple[str, str]]) -> str:
     A second spelling of the macro, because a step beside dbt cannot render it; every publication compares the two,
     day by day, and a test does on all types.
     """
-    kept = [(name, portable_type(kind)) for name, kind in columns if not name.startswith("_")]
-    shape = hashlib.md5(",".join(sorted(f"{name.lower()} {kind}" for name, kind in kept)).encode()).hexdigest()
-    texts = ", ".join(f"coalesce({_canonical_text(name, kind)}, chr(30))" for name, kind in sorted(kept, key=_by_name))
-    row = f"cast(md5_number_upper(concat_ws(chr(31), {texts})) as hugeint)"
+    kept = sorted(((name, kind) for name, kind in columns if not name.startswith("_")), key=_by_name)
+    shape = hashlib.md5(",".join(sorted(f"{name.lower()} {kind.lower()}" for name, kind in kept)).encode()).hexdigest()
+    row = f"cast(hash({', '.join(['0', *(_hashed_value(name, kind) for name, kind in kept)])}) as hugeint)"
     return f"md5(concat('{shape}', ':', coalesce(cast(sum({row}) as varchar), '0'), ':', cast(count(*) as varchar)))"
 
 
-def portable_type(kind: str) -> str:
-    """The one name under which both engines' spellings of a type are hashed (macro ``portable_type``)."""
-    kind = kind.lower().replace(" ", "")
-    if kind in ("string", "text") or kind.startswith(("varchar", "charactervarying")):
-        return "varchar"
-    if kind.startswith("timestamp"):
-        return "timestamp"
-    if kind.startswith("numeric("):
-        return "decimal" + kind[7:]
-    others = {
-        "integer": ("int", "int32"),
-        "bigint": ("long", "int64"),
-        "double": ("float", "real", "float64"),
-        "boolean": ("bool",),
-    }
-    return next((name for name, spellings in others.items() if kind in spellings), kind)
-
-
-def _canonical_text(name: str, kind: str) -> str:
-    column = f'"{name}"'
-    if kind == "varchar":
-        return column
-    if kind == "timestamp":
-        return f"cast(epoch_us({column}) as varchar)"
-    if kind == "double":
-        return f"printf('%.9e', {column} + 0.0)"
-    return f"cast({column} as varchar)"
+def _hashed_value(name: str, kind: str) -> str:
+    return f"printf('%.9e', \"{name}\" + 0.0)" if kind.lower() in ("double", "float") else f'"{name}"'
 
 
 def _by_name(column: tuple[str, str]) -> str:

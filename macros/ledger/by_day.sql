@@ -4,54 +4,60 @@
   sized by rows, are each written and recorded in one transaction; a changed definition is built beside the table
   readers have and takes its place when it is whole.
 #}
-{% materialization by_day, adapter='duckdb' %}
+{% materialization by_day, default %}
   {%- set live = this.incorporate(type='table') -%}
-  {%- set shadow = api.Relation.create(database=this.database, schema=this.schema, identifier=this.identifier ~ '__next', type='table') -%}
+  {%- set shadow = next_to(live) -%}
   {%- set day = config.require('day') -%}
   {%- set unit = config.get('unit', 'day') -%}
   {%- set logic = logic_of(model, sql) -%}
   {%- set inputs = model_inputs(model) -%}
-  {%- set live_logic = logic_recorded(live) -%}
-  {%- set rebuild = live_logic != logic -%}
-  {%- set target = shadow if rebuild else live -%}
+  {%- do check_reads(inputs, unit, sql) -%}
+  {%- set ns = namespace(known=logic_recorded(live)) -%}
+  {%- set ns.rebuild = ns.known != logic -%}
 
   {%- if planning() -%}
-    {%- do plan_model(target, inputs, unit, rebuild) -%}
-    {% call statement('main') %} select 1 {% endcall %}
+    {%- do plan_periods(stale_periods(inputs, unit, 'nothing' if ns.rebuild else live.identifier), inputs, unit, 'definition changed' if ns.rebuild and ns.known) -%}
+    {%- do no_operation() -%}
     {{ return({'relations': []}) }}
   {%- endif -%}
 
   {{ run_hooks(pre_hooks, inside_transaction=False) }}
-  {%- if not rebuild and adapter.get_relation(shadow.database, shadow.schema, shadow.identifier) -%}
-    {%- do in_one_transaction(['drop table ' ~ shadow, record_created(shadow.identifier)]) -%}
+  {%- if not ns.rebuild -%}
+    {%- set ns.stale = stale_periods(inputs, unit, live.identifier) -%}
+    {#- The same SQL over inputs of other types makes other columns. -#}
+    {%- set ns.rebuild = ns.stale | length > 0 and not config.get('contract').enforced and shape_of(adapter.get_column_schema_from_query(sql)) != shape_of(adapter.get_column_schema_from_query('select * from ' ~ live)) -%}
   {%- endif -%}
-  {%- if rebuild and logic_recorded(shadow) != logic -%}
-    {%- do in_one_transaction(['drop table if exists ' ~ shadow] + create_empty(shadow, narrow(sql, ['2000-01-01'], unit, shadow)) + [record_created(shadow.identifier),
-      "insert into ops.ledger select " ~ ledger_key(shadow.identifier) ~ " , cast(null as date), '" ~ logic ~ "', '', 'started', 0, '" ~ invocation_id ~ "', current_timestamp"]) -%}
-  {%- elif config.get('contract').enforced -%}
-    {%- do get_assert_columns_equivalent(sql) -%}
+  {%- if ns.rebuild -%}
+    {%- do prepare_shadow(shadow, sql, unit, logic, day) -%}
+    {%- set ns.stale = stale_periods(inputs, unit, shadow.identifier) -%}
+  {%- else -%}
+    {%- if adapter.get_relation(shadow.database, shadow.schema, shadow.identifier) -%}
+      {%- do in_one_transaction(['drop table ' ~ shadow, record_event(shadow.identifier, 'created')]) -%}
+    {%- endif -%}
+    {%- if ns.stale and config.get('contract').enforced -%}{%- do get_assert_columns_equivalent(sql) -%}{%- endif -%}
   {%- endif -%}
 
-  {%- set built = build_stale(target, sql, inputs, day, unit, logic) -%}
-
-  {%- if rebuild -%}
-    {%- do in_one_transaction([
-      'drop table if exists ' ~ live,
-      'alter table ' ~ shadow ~ ' rename to ' ~ adapter.quote(live.identifier),
-      record_created(live.identifier),
-      "insert into ops.ledger select " ~ next_sequence() ~ ", '" ~ live.identifier ~ "', model, domain, day, logic_hash, inputs, output_hash, row_count, '" ~ invocation_id ~ "', current_timestamp from ops.fresh where relation = '" ~ shadow.identifier ~ "'",
-      record_created(shadow.identifier)]) -%}
+  {%- set target = shadow if ns.rebuild else live -%}
+  {%- set built = build_stale(ns.stale, target, sql, inputs, day, unit, logic) -%}
+  {%- if ns.rebuild -%}
+    {%- do in_one_transaction(take_place_of(live, shadow) + [
+      record_event(live.identifier, 'created'),
+      append_to_ledger(live.identifier, "select day, logic_hash, inputs, output_hash, row_count from ops.fresh where relation = '" ~ shadow.identifier ~ "'"),
+      record_event(shadow.identifier, 'created')]) -%}
   {%- endif -%}
-  {% call statement('main') %} select {{ built.periods }} as periods {% endcall %}
-  {%- if built.periods or rebuild -%}
-    {%- do persist_docs(live, model) -%}
-  {%- endif -%}
-  {{ log(this.identifier ~ ': ' ~ built.said ~ (' (definition changed)' if rebuild and live_logic) , info=true) }}
+  {%- do describe(live, ns.rebuild) -%}
+  {%- do no_operation() -%}
+  {{ log(this.identifier ~ ': ' ~ in_words(built, unit) ~ (' (definition changed)' if ns.rebuild and ns.known), info=true) }}
   {{ run_hooks(post_hooks, inside_transaction=True) }}
   {% do adapter.commit() %}
   {{ run_hooks(post_hooks, inside_transaction=False) }}
   {{ return({'relations': [live]}) }}
 {% endmaterialization %}
+
+{# The table beside the one readers have, in which the next one is made. #}
+{% macro next_to(live) %}
+  {{- return(api.Relation.create(database=live.database, schema=live.schema, identifier=live.identifier ~ '__next', type='table')) -}}
+{% endmacro %}
 
 {# The logic a relation's rows were made with, if it exists and the ledger knows it. #}
 {% macro logic_recorded(relation) %}
@@ -60,71 +66,103 @@
   {{- return(found.rows[0][0] if found.rows | length) -}}
 {% endmacro %}
 
-{# Statements that either all happen or none. #}
-{% macro in_one_transaction(statements) %}
-  {% call statement('in_one_transaction', auto_begin=True) %}{{ statements | join(';\n') }}{% endcall %}
-  {%- do adapter.commit() -%}
-{% endmacro %}
-
-{# An empty table of the model's columns: of the contract's, checked against the query, where it is enforced. #}
-{% macro create_empty(target, sql) %}
-  {%- if config.get('contract').enforced -%}
-    {%- if sql.find(target | string) < 0 -%}{%- do get_assert_columns_equivalent(sql) -%}{%- endif -%}
-    {{- return(['create table ' ~ target ~ ' ' ~ get_table_columns_and_constraints()]) -}}
+{# An empty shadow, unless a build that was interrupted left one of this very logic: then it goes on where it stopped. #}
+{% macro prepare_shadow(shadow, sql, unit, logic, day) %}
+  {%- set shape = [] if config.get('contract').enforced else adapter.get_column_schema_from_query(narrow(sql, [], unit, this)) -%}
+  {%- if logic_recorded(shadow) != logic or (shape and shape_of(shape) != shape_of(adapter.get_column_schema_from_query('select * from ' ~ shadow))) -%}
+    {%- do in_one_transaction(['drop table if exists ' ~ shadow] + create_empty(shadow, narrow(sql, [], unit, this), day) + [record_event(shadow.identifier, 'created')]) -%}
+    {%- if config.get('contract').enforced -%}{%- do get_assert_columns_equivalent(narrow(sql, [], unit, shadow)) -%}{%- endif -%}
+    {%- do in_one_transaction([record_event(shadow.identifier, 'started', logic)]) -%}
   {%- endif -%}
-  {{- return(['create table ' ~ target ~ ' as select * from (' ~ sql ~ ') as model_rows limit 0']) -}}
 {% endmacro %}
 
-{# Brings the stale periods of `target` up to date, chunk by chunk; says how many and which. #}
-{% macro build_stale(target, sql, inputs, day, unit, logic) %}
-  {%- set in_order = inputs | selectattr('kind', 'equalto', 'self') | list | length > 0 -%}
-  {%- set ns = namespace(periods=0, first=none, last=none, done=false) -%}
-  {%- for round in range(100000) if not ns.done -%}
-    {%- set stale = run_query(stale_sql(inputs, unit, target.identifier)).rows -%}
-    {%- set ns.done = not (in_order and stale | length > 1) -%}
-    {%- for chunk in chunks_of(stale, 1 if in_order else var('chunk_rows') | int, in_order) -%}
-      {%- set periods = chunk | map(attribute='day') | list -%}
-      {%- set made_of = {} -%}
-      {%- for row in chunk -%}{%- do made_of.update({row['day']: row['inputs_now']}) -%}{%- endfor -%}
-      {%- set columns = adapter.get_columns_in_relation(target) -%}
-      {%- do in_one_transaction(
-        ['delete from ' ~ target ~ ' where ' ~ in_periods(day, periods, 'day')]
-        + narrow_sources(inputs, periods, unit)
-        + ['insert into ' ~ target ~ ' by name select * from (' ~ narrow(sql, periods, unit, target) ~ ') as model_rows where ' ~ in_periods(day, periods, 'day')]
-        + reset_sources(inputs)
-        + [record_periods(target, columns, day, periods, made_of, logic)]) -%}
-      {%- set ns.periods = ns.periods + periods | length -%}
-      {%- set ns.first = [ns.first or periods[0], periods[0]] | min -%}
-      {%- set ns.last = [ns.last or periods[-1], periods[-1]] | max -%}
-    {%- endfor -%}
-  {%- endfor -%}
-  {%- set said = 'nothing stale' if not ns.periods else ns.periods ~ ' stale ' ~ unit ~ ('s' if ns.periods > 1) ~ ' (' ~ ns.first ~ (' … ' ~ ns.last if ns.last != ns.first) ~ ')' -%}
-  {{- return({'periods': ns.periods, 'said': said}) -}}
+{# Brings the stale periods of `target` up to date, chunk by chunk; returns them. #}
+{% macro build_stale(stale, target, sql, inputs, day, unit, logic) %}
+  {%- set built = [] -%}
+  {%- if stale -%}
+    {%- set columns = adapter.get_columns_in_relation(target) -%}
+    {%- if reads_itself(inputs) -%}
+      {%- set outputs = {} -%}
+      {%- for period in stale -%}
+        {%- set now = made_of(period, inputs, unit, outputs) -%}
+        {%- if period.wanted and now != period.inputs_were -%}
+          {%- do write_chunk({period.day: now}, target, sql, inputs, day, unit, logic, columns) -%}
+          {%- do outputs.update({period.day: run_query("select output_hash from ops.fresh where relation = '" ~ target.identifier ~ "' and day = date '" ~ period.day ~ "'").columns[0][0] if now else 'none'}) -%}
+          {%- do built.append(period.day) -%}
+        {%- else -%}
+          {%- do outputs.update({period.day: period.output_was or 'none'}) -%}
+        {%- endif -%}
+      {%- endfor -%}
+    {%- else -%}
+      {%- for chunk in chunks_of(stale, var('chunk_rows') | int) -%}
+        {%- set made_of_now = {} -%}
+        {%- for period in chunk -%}{%- do made_of_now.update({period.day: period.inputs_now}) -%}{%- endfor -%}
+        {%- do write_chunk(made_of_now, target, sql, inputs, day, unit, logic, columns) -%}
+        {%- do built.extend(made_of_now) -%}
+      {%- endfor -%}
+    {%- endif -%}
+  {%- endif -%}
+  {{- return(built) -}}
 {% endmacro %}
 
-{# Stale periods in chunks of at most `most` input rows each (at least one period; only the first period when each needs the one before). #}
-{% macro chunks_of(stale, most, in_order) %}
-  {%- if in_order -%}{{- return([[stale[0]]] if stale | length else []) -}}{%- endif -%}
+{# Writes some periods and records them, both or neither. `made_of_now`: inputs by period. #}
+{% macro write_chunk(made_of_now, target, sql, inputs, day, unit, logic, columns) %}
+  {%- set periods = made_of_now | list -%}
+  {%- set rows = 'select * from (' ~ narrow(sql, periods, unit, target) ~ ') as model_rows where ' ~ in_periods(day, periods, 'day') -%}
+  {%- do in_one_transaction(
+    narrow_sources(inputs, periods, unit)
+    + replace_periods(target, rows, columns, day, periods)
+    + [record_periods(target, columns, day, made_of_now, logic)]
+    + reset_sources(inputs, periods, unit)) -%}
+{% endmacro %}
+
+{# Stale periods in chunks of at most `most` input rows each (at least one period). #}
+{% macro chunks_of(stale, most) %}
   {%- set chunks = [] -%}
   {%- set ns = namespace(rows=0) -%}
-  {%- for row in stale -%}
-    {%- if not chunks or ns.rows + row['row_count'] > most -%}
+  {%- for period in stale -%}
+    {%- if not chunks or ns.rows + period.row_count > most -%}
       {%- do chunks.append([]) -%}{%- set ns.rows = 0 -%}
     {%- endif -%}
-    {%- do chunks[-1].append(row) -%}{%- set ns.rows = ns.rows + row['row_count'] -%}
+    {%- do chunks[-1].append(period) -%}{%- set ns.rows = ns.rows + period.row_count -%}
   {%- endfor -%}
   {{- return(chunks) -}}
 {% endmacro %}
 
-{# What a build would do to this model, appended to ops.plan. #}
-{% macro plan_model(target, inputs, unit, rebuild) %}
-  {%- set known = adapter.get_relation(this.database, this.schema, this.identifier) is not none -%}
+{# Appends to ops.plan what a build would do to this model: its stale periods, each with `reason` or the inputs that differ. #}
+{% macro plan_periods(stale, inputs, unit, reason) %}
   {%- set rows = [] -%}
-  {%- for row in run_query(stale_sql(inputs, unit, target.identifier)).rows -%}
-    {%- set reason = 'definition changed' if rebuild and known else stale_reason(row) -%}
-    {%- do rows.append("('" ~ this.identifier ~ "', date '" ~ row['day'] ~ "', '" ~ reason ~ "', " ~ row['row_count'] ~ ")") -%}
+  {%- set outputs = {} -%}
+  {%- for period in stale -%}
+    {%- set now = made_of(period, inputs, unit, outputs) -%}
+    {%- if period.wanted and now != period.inputs_were -%}
+      {%- do rows.append("('" ~ this.identifier ~ "', date '" ~ period.day ~ "', '" ~ (reason or stale_reason(now, period.inputs_were)) ~ "', " ~ period.row_count ~ ")") -%}
+      {%- do outputs.update({period.day: 'planned'}) -%}
+    {%- else -%}
+      {%- do outputs.update({period.day: period.output_was or 'none'}) -%}
+    {%- endif -%}
   {%- endfor -%}
-  {%- if rows -%}
-    {%- do run_query('insert into ops.plan values ' ~ rows | join(', ')) -%}
+  {%- if rows -%}{%- do run_query('insert into ops.plan values ' ~ rows | join(', ')) -%}{%- endif -%}
+{% endmacro %}
+
+{% macro in_words(periods, unit) %}
+  {%- if not periods -%}{{- return('nothing stale') -}}{%- endif -%}
+  {%- set first = periods | min -%}{%- set last = periods | max -%}
+  {{- return(periods | length ~ ' stale ' ~ unit ~ ('s' if periods | length > 1) ~ ' (' ~ first ~ (' … ' ~ last if last != first) ~ ')') -}}
+{% endmacro %}
+
+{# Table and column comments from the YAML, when they changed or the table is new. #}
+{% macro describe(relation, is_new) %}
+  {%- set texts = [model.description] -%}
+  {%- for column in model.columns.values() -%}{%- do texts.append(column.name ~ ' ' ~ column.description) -%}{%- endfor -%}
+  {%- set version = local_md5(texts | join('|')) -%}
+  {%- set name = relation.identifier ~ ' (comments)' -%}
+  {%- set known = run_query("select count(*) from " ~ definitions() ~ " as definitions where relation = '" ~ name ~ "' and version = '" ~ version ~ "'").columns[0][0] > 0 -%}
+  {%- if is_new or not known -%}
+    {%- do persist_docs(relation, model) -%}
+    {%- do run_query(record_definition(name, version)) -%}
   {%- endif -%}
 {% endmacro %}
+
+{# What dbt wants of every materialization: a statement called main. #}
+{% macro no_operation() %}{% call statement('main') %} select 1 {% endcall %}{% endmacro %}

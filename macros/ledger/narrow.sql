@@ -1,11 +1,7 @@
 {# The model's SQL asked for some periods only: its markers become conditions, its own name the table being written. #}
 {% macro narrow(sql, periods, unit, target) %}
-  {%- set re = modules.re -%}
-  {%- set ns = namespace(sql=sql) -%}
-  {%- if target.identifier != this.identifier -%}
-    {%- set ns.sql = ns.sql | replace(this | string, target | string) -%}
-  {%- endif -%}
-  {%- for marker in re.findall('/\\*stale:(.*?)\\*/', sql) | unique -%}
+  {%- set ns = namespace(sql=sql | replace(this | string, target | string)) -%}
+  {%- for marker in modules.re.findall('/\\*stale:(.*?)\\*/', sql) | unique -%}
     {%- set column, lookback = marker.split(':') -%}
     {%- set ns.sql = ns.sql | replace('/*stale:' ~ marker ~ '*/true/*end*/', in_periods(column, periods, unit, lookback | int)) -%}
   {%- endfor -%}
@@ -22,8 +18,7 @@
     {%- set first = shift_period(period, 1 - lookback, unit) -%}
     {%- set beyond = shift_period(period, 1, unit) -%}
     {%- if runs and first <= runs[-1][1] -%}
-      {%- set last = runs.pop() -%}
-      {%- do runs.append([last[0], beyond]) -%}
+      {%- do runs.append([runs.pop()[0], beyond]) -%}
     {%- else -%}
       {%- do runs.append([first, beyond]) -%}
     {%- endif -%}
@@ -32,45 +27,41 @@
   {%- for run in runs -%}
     {%- do ranges.append('(' ~ column ~ " >= date '" ~ run[0] ~ "' and " ~ column ~ " < date '" ~ run[1] ~ "')") -%}
   {%- endfor -%}
-  {{- return('(' ~ ranges | join(' or ') ~ ')') -}}
+  {{- return('(' ~ (ranges | join(' or ') or 'false') ~ ')') -}}
 {% endmacro %}
 
-{# An ISO date moved by whole periods, as an ISO date. #}
+{# An ISO date moved by whole periods, as an ISO date (within the years 1 to 9999). #}
 {% macro shift_period(day, n, unit) %}
+  {%- set date = modules.datetime.date -%}
   {%- if unit == 'day' -%}
-    {{- return((modules.datetime.datetime.strptime(day, '%Y-%m-%d') + modules.datetime.timedelta(days=n)).strftime('%Y-%m-%d')) -}}
+    {%- set number = date(day[:4] | int, day[5:7] | int, day[8:] | int).toordinal() + n -%}
+    {{- return(date.fromordinal([[number, 1] | max, 3652059] | min).isoformat()) -}}
   {%- endif -%}
-  {%- set months = day[:4] | int * 12 + day[5:7] | int - 1 + n -%}
+  {%- set months = [day[:4] | int * 12 + day[5:7] | int - 1 + n, 12] | max -%}
   {{- return('%04d-%02d-01' % (months // 12, months % 12 + 1)) -}}
 {% endmacro %}
 
-{# Points each landed source of the model at the files that hold rows of these periods (DuckDB: a session variable). #}
-{% macro narrow_sources(inputs, periods, unit) %}
-  {%- set statements = [] -%}
-  {%- for input in inputs if input.kind == 'landed' and input.read not in ['whole', 'sliced'] -%}
-    {%- set where = "backend = '" ~ input.node.source_name ~ "' and table_name = '" ~ input.node.name ~ "'" -%}
+{#
+  The landed tables that may be narrowed to the dumps holding rows of some periods, each with the condition on the days
+  of its dumps. A table that the model also reads whole, by another way, is not narrowed.
+#}
+{% macro narrowed_sources(inputs, periods, unit) %}
+  {%- set narrowed = {} -%}
+  {%- for input in inputs if input.kind == 'landed' -%}
     {%- if input.read == 'latest' -%}
-      {%- set wanted = "day = (select max(day) from ops.landed_versions where " ~ where ~ ")" -%}
+      {%- set wanted = 'day = (select max(day) from ops.landed_versions where ' ~ of_landed(input.node) ~ ')' -%}
     {%- elif input.read == 'previous' -%}
       {%- set stale = in_periods('day', periods, unit) -%}
-      {%- set wanted = "(" ~ stale ~ " or day in (select previous_day from (select day, lag(day) over (order by day) as previous_day from ops.landed_versions where " ~ where ~ ") where " ~ stale ~ "))" -%}
+      {%- set wanted = '(' ~ stale ~ ' or day in (select previous_day from (select day, lag(day) over (order by day) as previous_day from ops.landed_versions where ' ~ of_landed(input.node) ~ ') as available where ' ~ stale ~ '))' -%}
+    {%- elif input.read == 'whole' -%}
+      {%- set wanted = 'true' -%}
     {%- else -%}
       {%- set wanted = in_periods('day', periods, unit, input.read if input.read is number else 1) -%}
     {%- endif -%}
-    {%- do statements.append(
-      "set variable landed__" ~ input.node.identifier ~ " = (select list_prepend('" ~ empty_parquet() ~ "', coalesce(list(distinct path order by path), [])) from ops.landed_files
-        where (backend, table_name, dump_id, arrived_on) in (
-          select (backend, table_name, dump_id, arrived_on) from ops.landed_days
-          where " ~ where ~ " and " ~ wanted ~ "
-          and (dump_id, arrived_on) in (select (dump_id, arrived_on) from ops.visible_dumps where " ~ where ~ ")))") -%}
+    {%- set known = narrowed.setdefault(input.node.identifier, {'node': input.node, 'wanted': []}) -%}
+    {%- do known.wanted.append(wanted) -%}
   {%- endfor -%}
-  {{- return(statements) -}}
-{% endmacro %}
-
-{% macro reset_sources(inputs) %}
-  {%- set statements = [] -%}
-  {%- for input in inputs if input.kind == 'landed' and input.read not in ['whole', 'sliced'] -%}
-    {%- do statements.append("reset variable landed__" ~ input.node.identifier) -%}
-  {%- endfor -%}
-  {{- return(statements) -}}
+  {%- set found = [] -%}
+  {%- for source in narrowed.values() if 'true' not in source.wanted -%}{%- do found.append(source) -%}{%- endfor -%}
+  {{- return(found) -}}
 {% endmacro %}

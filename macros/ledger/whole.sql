@@ -1,39 +1,44 @@
 {# A small table that is rebuilt as a whole, and only when something it is made of changed. Recorded like a day without a date. #}
-{% materialization whole, adapter='duckdb' %}
+{% materialization whole, default %}
   {%- set live = this.incorporate(type='table') -%}
   {%- set logic = logic_of(model, sql) -%}
   {%- set inputs = model_inputs(model) -%}
   {%- set versions = [] -%}
-  {%- for input in inputs -%}{%- do versions.append(whole_version_sql(input)) -%}{%- endfor -%}
-  {%- set now = run_query('select ' ~ ordered_concat("concat(input, '=', substr(coalesce(version, 'none'), 1, 12))", 'input') ~ ' as inputs from (' ~ (versions | join(' union all ') or "select 'nothing' as input, 'none' as version") ~ ') as all_inputs').rows[0][0] -%}
-  {%- set exists = adapter.get_relation(this.database, this.schema, this.identifier) is not none -%}
-  {%- set was = run_query("select logic_hash, inputs from ops.fresh where relation = '" ~ this.identifier ~ "' and logic_hash is not null").rows -%}
-  {%- set redefined = exists and was | length and was[0][0] != logic -%}
-  {%- set stale = not exists or not was | length or redefined or was[0][1] != now -%}
+  {%- for input in inputs -%}
+    {%- if input.read not in ['whole', 'latest'] -%}{%- do refuse(model, "a whole table reads " ~ input.name ~ " 'whole' (or a landed table 'latest')") -%}{%- endif -%}
+    {%- do versions.append(whole_version_sql(input)) -%}
+  {%- endfor -%}
+  {%- set now = run_query('select ' ~ ordered_concat(input_text(), input_text()) ~ ' as inputs from (' ~ (versions | join(' union all ') or "select 'nothing' as input, 'none' as version") ~ ') as all_inputs').rows[0][0] -%}
+  {%- set exists = adapter.get_relation(live.database, live.schema, live.identifier) is not none -%}
+  {%- set recorded = run_query("select logic_hash, inputs from ops.fresh where relation = '" ~ live.identifier ~ "' and day is null and logic_hash is not null").rows -%}
+  {%- set known = exists and recorded | length > 0 -%}
+  {%- set redefined = known and recorded[0][0] != logic -%}
+  {%- set stale = not known or redefined or recorded[0][1] != now -%}
 
   {%- if planning() -%}
     {%- if stale -%}
-      {%- set reason = 'new' if not exists else 'definition changed' if redefined else stale_reason({'kind': 'changed', 'inputs_now': now, 'inputs_were': was[0][1] if was | length}) -%}
-      {%- do run_query("insert into ops.plan values ('" ~ this.identifier ~ "', null, '" ~ reason ~ "', null)") -%}
+      {%- set reason = 'new' if not known else 'definition changed' if redefined else stale_reason(now, recorded[0][1]) -%}
+      {%- do run_query("insert into ops.plan values ('" ~ live.identifier ~ "', null, '" ~ reason ~ "', null)") -%}
     {%- endif -%}
-    {% call statement('main') %} select 1 {% endcall %}
+    {%- do no_operation() -%}
     {{ return({'relations': []}) }}
   {%- endif -%}
 
   {{ run_hooks(pre_hooks, inside_transaction=False) }}
   {%- if stale -%}
-    {%- set next = api.Relation.create(database=this.database, schema=this.schema, identifier=this.identifier ~ '__next', type='table') -%}
+    {%- set next = next_to(live) -%}
+    {%- if config.get('contract').enforced -%}{%- do get_assert_columns_equivalent(sql) -%}{%- endif -%}
     {%- do in_one_transaction(
-      ['drop table if exists ' ~ next] + create_empty(next, sql) + narrow_sources(inputs, [], 'day')
-      + ['insert into ' ~ next ~ ' by name ' ~ sql] + reset_sources(inputs)) -%}
+      ['drop table if exists ' ~ next] + create_empty(next, sql)
+      + narrow_sources(inputs, [], 'day') + [insert_rows(next, sql)] + reset_sources(inputs, [], 'day')) -%}
     {%- set columns = adapter.get_columns_in_relation(next) -%}
     {%- do in_one_transaction(
-      ['drop table if exists ' ~ live, 'alter table ' ~ next ~ ' rename to ' ~ adapter.quote(live.identifier), record_created(live.identifier),
-      "insert into ops.ledger select " ~ ledger_key(live.identifier) ~ ", cast(null as date), '" ~ logic ~ "', '" ~ now ~ "', " ~ rows_hash(columns) ~ ", count(*), '" ~ invocation_id ~ "', current_timestamp from " ~ live]
-      + record_slices(live, columns)) -%}
-    {%- do persist_docs(live, model) -%}
+      take_place_of(live, next) + record_slices(live, columns)
+      + [record_event(live.identifier, 'created'),
+        append_to_ledger(live.identifier, "select cast(null as date) as day, '" ~ logic ~ "' as logic_hash, '" ~ now ~ "' as inputs, " ~ rows_hash(columns) ~ " as output_hash, count(*) as row_count from " ~ live)]) -%}
   {%- endif -%}
-  {% call statement('main') %} select {{ stale | int }} as rebuilt {% endcall %}
+  {%- do describe(live, stale) -%}
+  {%- do no_operation() -%}
   {{ log(this.identifier ~ ': ' ~ ('nothing stale' if not stale else 'rebuilt' ~ (' (definition changed)' if redefined)), info=true) }}
   {{ run_hooks(post_hooks, inside_transaction=True) }}
   {% do adapter.commit() %}

@@ -26,7 +26,7 @@
   {%- if execute -%}
     {%- set node = graph.sources[model.depends_on.nodes[0]] -%}
     {%- set key = node.config.meta.get('key', []) if node.config.meta.get('kind') == 'snapshot' else [] -%}
-    {%- set table = {'node': node, 'totals': node.config.meta.get('control_totals', []), 'key': key, 'version': fingerprint(model.compiled_code) ~ ':' ~ counting_version(node)} -%}
+    {%- set table = {'node': node, 'totals': node.config.meta.get('control_totals', []), 'key': key, 'version': definition_of(model, model.compiled_code) ~ ':' ~ counting_version(node)} -%}
     {%- if dumps_not_in('ops.staged', [table]) -%}
       {%- do count_dumps('ops.staged', table, this, "'staged'") -%}
     {%- endif -%}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from estate import Estate
+from ledger_fixtures import built_ledger, ledger  # noqa: F401  (fixtures)
 
 from scripts import backends
 
