@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from scripts.backends import load_all
 from scripts.console import LOCKED, REFUSED, USAGE, Stop, count, days, duration, progress, say, size, warn
 from scripts.home import home
 from scripts.landing.inbox import Shipment, SourceFile, scan
-from scripts.landing.intake import Intake, Outcome
+from scripts.landing.intake import Intake
 from scripts.landing.store import OutOfOrder, Store, content_id
 from scripts.landing.vault import Vault
 from scripts.lock import night_lock
@@ -67,12 +68,11 @@ def land_all(on: date | None = None, only: Sequence[str] = (), inbox: Path | Non
         new = list(_new(store, found.shipments, hashes, report))
         if not new:
             return report
-        intake = Intake(store, open_vault, backends)
-        try:
-            for batch in progress(list(_batches(new)), "landing", unit="batch"):
-                _add(report, intake.land(batch, hashes))
-        finally:
-            intake.close()
+        with Intake(store, open_vault, backends) as intake:
+            batches = list(_batches(new))
+            for outcome in progress(intake.land(batches, hashes), "landing", len(batches), " batches"):
+                report.landed += outcome.landed
+                report.refused += ((shipment.label, why) for shipment, why in outcome.refused)
     return report
 
 
@@ -103,19 +103,16 @@ def _batches(shipments: Sequence[Shipment]) -> Iterator[list[Shipment]]:
         yield batch
 
 
-def _add(report: Report, outcome: Outcome) -> None:
-    report.landed += outcome.landed
-    report.refused += ((shipment.label, why) for shipment, why in outcome.refused)
-
-
 @contextmanager
 def _vault() -> Iterator:
     """A function that opens the vault when it is needed for the first time."""
     opened: list[Vault] = []
+    lock = threading.Lock()
 
     def open_vault() -> Vault:
-        if not opened:
-            opened.append(Vault())
+        with lock:
+            if not opened:
+                opened.append(Vault())
         return opened[0]
 
     yield open_vault
@@ -171,11 +168,8 @@ def commit(
     shipment = Shipment(spec, arrived_on, arrived_on, slot, (file,))
     with landing_lock(f"commit {table}", wait_seconds), Store() as store, _vault() as open_vault:
         hashes = store.hash_files([shipment])
-        intake = Intake(store, open_vault, backends)
-        try:
-            outcome = intake.land([shipment], hashes, strict=True)
-        finally:
-            intake.close()
+        with Intake(store, open_vault, backends) as intake:
+            outcome = intake.land_batch([shipment], hashes, strict=True)
         if outcome.refused:
             raise Stop(f"nightshift.{table}: {outcome.refused[0][1]}")
         return content_id(shipment, hashes)

@@ -68,7 +68,7 @@ def typed(column: Column, text: str) -> str:
         return f"case when regexp_full_match({text}, {literal(pattern)}) then try_cast({text} as {column.type}) end"
     value = f"try_cast({text} as {column.type})"
     if column.type == "timestamp":
-        has_offset = f"regexp_matches(substr({text}, 17), '[+-]')"
+        has_offset = f"not ends_with({text}, 'Z') and regexp_matches(substr({text}, 17), '[+-]')"
         with_offset = f"cast(try_cast(replace({text}, ' +', '+') as timestamptz) as timestamp)"
         value = f"case when {has_offset} then {with_offset} else {value} end"
     if column.type == "double":
@@ -86,7 +86,8 @@ def says(column: Column) -> str:
 def cleaned(table: Table, column: Column, text: str) -> str:
     """Text with NULL where the source means nothing: empty where empty is no value, and what the contract lists."""
     if column.type != "varchar":
-        text = f"nullif(trim({text}), '')"
+        spaced = f"starts_with({text}, ' ') or ends_with({text}, ' ')"
+        text = f"nullif(case when {spaced} then trim({text}) else {text} end, '')"
     for word in table.null_values:
         if word:
             text = f"nullif({text}, {literal(word)})"

@@ -9,11 +9,15 @@ from __future__ import annotations
 import base64
 import json
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 
 import duckdb
@@ -26,11 +30,12 @@ from scripts.landing import contract, people, records
 from scripts.landing.contract import literal, quoted
 from scripts.landing.inbox import Shipment
 from scripts.landing.records import Bad, Input, Reading
-from scripts.landing.store import FORMAT, MANIFEST, OutOfOrder, Store, content_id, write_json
+from scripts.landing.store import FORMAT, MANIFEST, OutOfOrder, Store, content_id, write_manifest
 from scripts.landing.streams import ByteStream, Damaged, sha256
 from scripts.landing.vault import Vault
 
 RAW_KEPT = 1 << 20
+LARGE = 4 << 20
 
 
 @dataclass
@@ -39,45 +44,80 @@ class Outcome:
 
     landed: list[dict] = field(default_factory=list)
     refused: list[tuple[Shipment, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 class Intake:
-    """Lands batches; one DuckDB connection and one vault for all of them."""
+    """Lands batches, several tables at a time; one DuckDB and one vault for all of them."""
 
     def __init__(self, store: Store, open_vault: Callable[[], Vault], backends: dict[str, Backend]) -> None:
         self.store, self.open_vault, self.backends = store, open_vault, backends
-        self.duckdb = connect(store.staging / "spill")
-        self.serial = 0
+        self.threads = int(os.environ.get("NIGHTSHIFT_THREADS") or os.cpu_count() or 1)
+        self.serial = count()
+        self.duckdb = duckdb.connect(
+            config={
+                "threads": self.threads,
+                "memory_limit": os.environ.get("NIGHTSHIFT_MEMORY", "4GB"),
+                "temp_directory": str(store.staging / "spill"),
+            }
+        )
+        self.duckdb.execute("set global TimeZone = 'UTC'; set preserve_insertion_order = true")
 
-    def close(self) -> None:
-        """Give the memory back."""
+    def __enter__(self) -> Intake:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         self.duckdb.close()
 
-    def land(self, shipments: Sequence[Shipment], hashes: dict[Path, str], strict: bool = False) -> Outcome:
-        """Land shipments of one table, in order of arrival. ``strict``: a bad row refuses its dump."""
-        return _Batch(self, list(shipments), hashes, strict).run()
+    def land(self, batches: Sequence[Sequence[Shipment]], hashes: dict[Path, str]) -> Iterator[Outcome]:
+        """Land batches of shipments; those of one table one after the other, in order of arrival.
 
+        What is large is given all threads of DuckDB. Of what is small the overhead of a statement is the most, so
+        each statement gets one thread and several tables go at a time.
+        """
+        by_table: dict[str, list[Sequence[Shipment]]] = {}
+        for batch in batches:
+            by_table.setdefault(batch[0].table.label, []).append(batch)
+        size = {label: max(sum(s.size for s in batch) for batch in of) for label, of in by_table.items()}
+        large = [label for label in by_table if size[label] > LARGE or self.threads == 1 or len(by_table) == 1]
+        small = sorted(set(by_table) - set(large), key=lambda label: -sum(s.size for b in by_table[label] for s in b))
+        for label in large:
+            for batch in by_table[label]:
+                yield self.land_batch(batch, hashes)
+        self.duckdb.execute("set threads = 1")
+        stopped = threading.Event()
+        with ThreadPoolExecutor(self.threads) as pool:
+            running = [pool.submit(self._land_table, by_table[label], hashes, stopped) for label in small]
+            try:
+                for done in as_completed(running):
+                    yield from done.result()
+            finally:
+                stopped.set()
+        self.duckdb.execute(f"set threads = {self.threads}")
 
-def connect(spill: Path) -> duckdb.DuckDBPyConnection:
-    """DuckDB in memory, in UTC, within the settings' limits."""
-    connection = duckdb.connect(
-        config={
-            "threads": int(os.environ.get("NIGHTSHIFT_THREADS") or os.cpu_count() or 1),
-            "memory_limit": os.environ.get("NIGHTSHIFT_MEMORY", "4GB"),
-            "temp_directory": str(spill),
-        }
-    )
-    connection.execute("set TimeZone = 'UTC'; set preserve_insertion_order = true; set enable_progress_bar = false")
-    return connection
+    def _land_table(
+        self, batches: Sequence[Sequence[Shipment]], hashes: dict[Path, str], stopped: threading.Event
+    ) -> list[Outcome]:
+        return [self.land_batch(batch, hashes) for batch in batches if not stopped.is_set()]
+
+    def land_batch(self, shipments: Sequence[Shipment], hashes: dict[Path, str], strict: bool = False) -> Outcome:
+        """Land one batch. ``strict``: a bad row refuses its dump."""
+        with closing(self.duckdb.cursor()) as connection:
+            return _Batch(self, connection, list(shipments), hashes, strict).run()
 
 
 class _Batch:
     """The state of one batch."""
 
-    def __init__(self, intake: Intake, shipments: list[Shipment], hashes: dict[Path, str], strict: bool) -> None:
-        self.intake, self.shipments, self.hashes, self.strict = intake, shipments, hashes, strict
-        self.store, self.duckdb = intake.store, intake.duckdb
+    def __init__(
+        self,
+        intake: Intake,
+        connection: duckdb.DuckDBPyConnection,
+        shipments: list[Shipment],
+        hashes: dict[Path, str],
+        strict: bool,
+    ) -> None:
+        self.intake, self.duckdb, self.shipments = intake, connection, shipments
+        self.hashes, self.strict, self.store = hashes, strict, intake.store
         self.table: Table = shipments[0].table
         self.reading = Reading()
         self.outcome = Outcome()
@@ -93,6 +133,7 @@ class _Batch:
         self.mapped = people.map_people(self.duckdb, self.table, self.intake.open_vault, list(self.reading.refused))
         fault_point("land:after-vault")
         self._measure()
+        self.relation = self._map()
         staged = []
         for number, shipment in enumerate(self.shipments):
             if number not in self.reading.refused and (dump := self._stage(number, shipment)):
@@ -103,7 +144,6 @@ class _Batch:
         fault_point("land:staged")
         self.store.publish(staged)
         self.outcome.landed = [manifest for _, manifest in staged]
-        self.duckdb.execute("drop table typed")
         return self.outcome
 
     # Reading and typing
@@ -232,8 +272,7 @@ class _Batch:
         if problem := self._wrong(shipment, landed, controls, bool(truncated), bad):
             self.reading.refuse(number, problem)
             return None
-        self.intake.serial += 1
-        path = self.store.staging / f"{self.intake.serial:06d}"
+        path = self.store.staging / f"{next(self.intake.serial):06d}"
         path.mkdir()
         files = [self._write(number, shipment, placed.dump_id, path, landed)]
         fault_point("land:before-manifest")
@@ -265,7 +304,7 @@ class _Batch:
             "backend_yaml_sha256": backend.sha256 if backend else "",
         }
         self._quarantine(shipment, placed.dump_id, bad)
-        write_json(path / MANIFEST, manifest)
+        write_manifest(path / MANIFEST, manifest)
         return path, manifest
 
     def _event_days(self, number: int, shipment: Shipment, landed: int) -> list[dict]:
@@ -328,26 +367,35 @@ class _Batch:
 
     # Writing
 
+    def _map(self) -> str:
+        """The relation with rows as they will land; several dumps share the work of mapping people."""
+        columns = ", ".join(f"{self._landed(c)} as {quoted(c.name)}" for c in self.table.columns if c.landed)
+        rows = f"""
+            select {columns}, typed._event_at, typed._event_on, _dump, _file, _line from typed {self.mapped.joins}
+            where _refusal is null
+        """
+        if len(self.shipments) == 1:
+            return f"({rows})"
+        self.duckdb.execute(f"create or replace temp table mapped as {rows} order by _dump, _file, _line")
+        return "mapped"
+
     def _write(self, number: int, shipment: Shipment, dump_id: str, path: Path, rows: int) -> dict:
         """The dump's Parquet file."""
         target = path / "part-0.parquet"
         names = "[" + ", ".join(literal(f.name) for f in shipment.files) + "]"
         own = {
-            "_event_at": "_event_at",
-            "_event_on": "_event_on",
             "_covers_on": f"date {literal(shipment.covers_on)}",
             "_arrived_on": f"date {literal(shipment.arrived_on)}",
             "_dump_id": literal(dump_id),
             "_source_file": f"{names}[_file + 1]",
             "_source_line": "_line",
         }
-        columns = ", ".join(f"{own.get(c.name) or self._landed(c)} as {quoted(c.name)}" for c in self.table.landed)
+        columns = ", ".join(f"{own.get(c.name) or quoted(c.name)} as {quoted(c.name)}" for c in self.table.landed)
         ids = ", ".join(f"{quoted(c.name)}: {c.field_id}" for c in self.table.landed)
         written = self.duckdb.execute(f"""
             copy (
-                select {columns} from typed {self.mapped.joins}
-                where _dump = {number} and _refusal is null
-                order by typed._event_on, typed._file, typed._line
+                select {columns} from {self.relation} as landing where _dump = {number}
+                order by landing._event_on, _file, _line
             ) to {literal(target)} (format parquet, compression zstd, field_ids {{{ids}}})
         """).fetchone()
         if written != (rows,):
@@ -355,7 +403,7 @@ class _Batch:
         return {"name": target.name, "bytes": target.stat().st_size, "sha256": sha256(target), "rows": rows}
 
     def _landed(self, column: Column) -> str:
-        return self.mapped.columns.get(column.name) or quoted(column.name)
+        return self.mapped.columns.get(column.name) or f"typed.{quoted(column.name)}"
 
     def _quarantine(self, shipment: Shipment, dump_id: str, bad: Sequence[Bad]) -> None:
         """The lines that could not be landed; only their owner may read them, for they may name people."""

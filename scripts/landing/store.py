@@ -13,7 +13,9 @@ import json
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -65,6 +67,7 @@ class Store:
     """The landing, with its index. Use as a context manager."""
 
     root: Path = field(default_factory=lambda: folder("landing"))
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Store:
         self._open()
@@ -88,7 +91,7 @@ class Store:
         shutil.rmtree(self.staging, ignore_errors=True)
         self.staging.mkdir(parents=True)
         is_new = not self.index_path.exists()
-        self.database = sqlite3.connect(self.index_path, timeout=60, isolation_level=None)
+        self.database = sqlite3.connect(self.index_path, timeout=60, isolation_level=None, check_same_thread=False)
         self.database.execute("pragma synchronous = off")
         self.database.executescript("""
             create table if not exists files (path text primary key, size, mtime_ns, sha256 text) without rowid;
@@ -111,9 +114,10 @@ class Store:
             (d.backend, d.table, d.dump_id, d.content_id, str(d.arrived_on), d.slot, d.rows, " ".join(d.supersedes))
             for d in map(Dump.of, manifests)
         ]
-        self.database.execute("begin")
-        self.database.executemany("insert or replace into dumps values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        self.database.execute("commit")
+        with self.lock:
+            self.database.execute("begin")
+            self.database.executemany("insert or replace into dumps values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self.database.execute("commit")
 
     def folder_of(self, dump: Dump) -> Path:
         """Where a dump lies."""
@@ -183,12 +187,13 @@ class Store:
         self.dumps.setdefault((dump.backend, dump.table), {})[dump.dump_id] = dump
 
     def publish(self, staged: Sequence[tuple[Path, dict]]) -> None:
-        """Make dumps appear, each by one rename."""
+        """Make dumps appear, each by one rename, when all of their bytes are on the disk."""
+        with ThreadPoolExecutor(8) as pool:  # together, because the disk then writes them together
+            list(pool.map(_to_disk, (file for path, _ in staged for file in path.iterdir())))
         self._index(manifest for _, manifest in staged)
         fault_point("land:before-rename")
         for path, manifest in staged:
-            dump = Dump.of(manifest)
-            target = self.folder_of(dump)
+            target = self.folder_of(Dump.of(manifest))
             target.parent.mkdir(parents=True, exist_ok=True)
             path.rename(target)
             fault_point("land:after-rename")
@@ -235,10 +240,15 @@ def read_manifests(root: Path | None = None) -> Iterator[dict]:
         yield json.loads(path.read_bytes())
 
 
-def write_json(path: Path, document: dict) -> None:
-    """A JSON file, its keys in the order given."""
-    with path.open("w", encoding="utf-8") as file:
-        json.dump(document, file, ensure_ascii=False, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
+def write_manifest(path: Path, document: dict) -> None:
+    """A manifest: a line for each of its parts, in the order given."""
+    parts = (f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in document.items())
+    path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -15,6 +15,7 @@ import hmac
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import date
@@ -49,7 +50,8 @@ class Vault:
         self.root.chmod(0o700)
         self.path = self.root / "vault.sqlite"
         self.path.touch(mode=0o600)
-        self.database = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+        self.database = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
+        self.lock = threading.RLock()
         self.database.executescript("pragma journal_mode = wal; pragma secure_delete = on; pragma synchronous = full;")
         self.database.executescript(SCHEMA)
         self._data = AESGCM(self._secret("data"))
@@ -71,11 +73,12 @@ class Vault:
     def pseudonyms(self, ids: Sequence[str]) -> list[str]:
         """The pseudonym of each id; who is new gets a key, stored before this returns. Erased people are ``erased``."""
         lookups = [self._lookup(i) for i in ids]
-        known = self._find(lookups)
-        new = [(i, lookup) for i, lookup in zip(ids, lookups, strict=True) if lookup not in known]
-        if new:
-            self._add(new)
-            known |= self._find([lookup for _, lookup in new])
+        with self.lock:
+            known = self._find(lookups)
+            new = [(i, lookup) for i, lookup in zip(ids, lookups, strict=True) if lookup not in known]
+            if new:
+                self._add(new)
+                known |= self._find([lookup for _, lookup in new])
         return [known[lookup] for lookup in lookups]
 
     def _find(self, lookups: Sequence[bytes]) -> dict[bytes, str]:
@@ -106,7 +109,10 @@ class Vault:
 
         Older news than what is kept from that source is ignored; people who were erased are.
         """
-        rows = list(rows)
+        with self.lock:
+            return self._keep(source, as_of, list(rows))
+
+    def _keep(self, source: str, as_of: str, rows: Sequence[tuple[str, Mapping[str, object]]]) -> int:
         self.pseudonyms([identity for identity, _ in rows])
         changed = 0
         cursor = self.database.cursor()
