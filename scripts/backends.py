@@ -132,6 +132,8 @@ class Table:
     clock: Clock | None = None
     freshness: Freshness = Freshness()
     quarantine_above: float = 0.01
+    quarantine_few: int = 5
+    accepted: Mapping[str, str] = field(default_factory=dict, hash=False)
     control_totals: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
     rules: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -314,6 +316,8 @@ def _table(backend: str, source: Source, reader: _Mapping) -> Table:
         clock=Clock(clock.text("sent_at"), clock.text("received_at")) if clock.given else None,
         freshness=Freshness(freshness.whole("warn_after_days", 2), freshness.whole("error_after_days", 7)),
         quarantine_above=reader.number("quarantine_above", 0.01),
+        quarantine_few=reader.whole("quarantine_few", 5),
+        accepted=reader.texts("accepted"),
         control_totals=reader.names("control_totals", ()),
         renamed=reader.texts("renamed"),
         rules=reader.texts("rules"),

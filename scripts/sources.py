@@ -59,6 +59,8 @@ def _table(backend: Backend, table: Table) -> dict:
         "event_at": table.event_at,
         "hourly": table.hourly,
         "quarantine_above": table.quarantine_above,
+        "quarantine_few": None if table.kind == "snapshot" else table.quarantine_few,
+        "accepted": list(table.accepted),
         "control_totals": list(table.control_totals),
         "rules": dict(table.rules),
         "freshness": {
@@ -70,7 +72,7 @@ def _table(backend: Backend, table: Table) -> dict:
         "name": table.name,
         "identifier": table.identifier,
         "description": table.description,
-        "config": {"meta": {key: value for key, value in meta.items() if value not in (None, [], {}, False)}},
+        "config": {"meta": {key: value for key, value in meta.items() if value or value == 0 and value is not False}},
         "columns": [_column(column) for column in table.landed],
     }
 

@@ -40,8 +40,11 @@
   {%- if run_query("select coalesce(len(getvariable('new_manifests')), 0)").columns[0][0] > 0 -%}
     {%- do in_one_transaction([
       "create or replace temp table manifests_new as
-        select * rename (\"table\" as table_name), regexp_replace(filename, '_manifest\\.json$', '') as folder
-        from read_json(getvariable('new_manifests'), filename = true, format = 'unstructured', columns = {backend: 'varchar', \"table\": 'varchar', kind: 'varchar', dump_id: 'varchar', arrived_on: 'date', covers_on: 'date', slot: 'varchar', rows: 'bigint', supersedes: 'varchar[]', files: 'struct(name varchar)[]', event_days: 'struct(day date, rows bigint)[]', quarantined: 'map(varchar, bigint)', erased: 'bigint', truncated: 'varchar[]', control_totals: 'map(varchar, struct(declared varchar, counted varchar, quarantined varchar))'})",
+        select * rename (\"table\" as table_name)
+        from (
+          select filename, regexp_replace(filename, '_manifest\\.json$', '') as folder, unnest(json_transform(content::json, '" ~ tojson(manifest_columns()) ~ "'))
+          from read_text(getvariable('new_manifests'))
+        )",
       "insert into ops.landed_days
         select backend, table_name, dump_id, arrived_on, event_day.day, event_day.rows
         from (
@@ -81,6 +84,16 @@
       from ops.landed_days
       semi join ops.visible_dumps using (backend, table_name, dump_id, arrived_on)
       group by backend, table_name, day"]) -%}
+{% endmacro %}
+
+{# What is read of a manifest: text first and then JSON, because read_json takes five times as long over thousands of small files. #}
+{% macro manifest_columns() %}
+  {{ return({
+    'backend': 'VARCHAR', 'table': 'VARCHAR', 'kind': 'VARCHAR', 'dump_id': 'VARCHAR', 'arrived_on': 'DATE', 'covers_on': 'DATE', 'slot': 'VARCHAR',
+    'rows': 'BIGINT', 'supersedes': ['VARCHAR'], 'files': [{'name': 'VARCHAR'}], 'event_days': [{'day': 'DATE', 'rows': 'BIGINT'}],
+    'quarantined': 'MAP(VARCHAR, BIGINT)', 'erased': 'BIGINT', 'truncated': ['VARCHAR'],
+    'control_totals': 'MAP(VARCHAR, STRUCT(declared VARCHAR, counted VARCHAR, quarantined VARCHAR))',
+  }) }}
 {% endmacro %}
 
 {#

@@ -1,6 +1,7 @@
 {#
   What the rules of a table's YAML make of its dumps, counted once a dump (a dump never changes): rows and control
-  totals of what is kept and of what breaks which rule, in ops.sifted.
+  totals of what is kept and of what breaks which rule, in ops.sifted. And ops.quarantined: what is kept out of the
+  models now, at the door (by the manifests) and in staging (by the rules).
 #}
 {% macro sift_dumps() %}
   {%- set tables = [] -%}
@@ -15,7 +16,7 @@
       {%- do count_dumps('ops.sifted', table, relation, outcome) -%}
     {%- endfor -%}
   {%- endif -%}
-  {%- for statement in staging_views_sql() -%}{%- do run_query(statement) -%}{%- endfor -%}
+  {%- do run_query(quarantined_sql(tables)) -%}
 {% endmacro %}
 
 {#
@@ -38,10 +39,26 @@
 
 {% macro counting_version(node) %}{{ return(local_md5(tojson([node.config.meta.get('control_totals', []), node.config.meta.get('key', [])]))) }}{% endmacro %}
 
+{# The version under which a staging view, as it is now, was counted. #}
+{% macro staged_version(node) %}
+  {{- return("(select concat(version, ':" ~ counting_version(node) ~ "') from ops.definitions where relation = 'stg_" ~ node.source_name ~ "__" ~ node.name ~ "' order by sequence desc limit 1)") -}}
+{% endmacro %}
+
 {# For a generic test of a staging view: the landed table it reads. #}
 {% macro attached_source() %}
   {%- set view = graph.nodes.get(model.attached_node) if execute -%}
   {{- return(graph.sources[view.depends_on.nodes[0]] if view else {'source_name': '', 'name': '', 'config': {'meta': {}}}) -}}
+{% endmacro %}
+
+{# A condition that leaves out the dumps that the table's YAML accepts as they are. #}
+{% macro not_accepted(meta) %}
+  {{- return(" and dump_id not in ('" ~ meta.accepted | join("', '") ~ "')" if meta.get('accepted') else '') -}}
+{% endmacro %}
+
+{# How many of a day's rows may be in quarantine. #}
+{% macro allowed_in_quarantine(meta) %}
+  {%- set share = 'cast(floor(' ~ meta.get('quarantine_above', 0.01) ~ ' * rows_arrived) as decimal(38, 8))' -%}
+  {{- return(share if meta.get('kind') == 'snapshot' else 'greatest(' ~ share ~ ', ' ~ meta.get('quarantine_few', 5) ~ ')') -}}
 {% endmacro %}
 
 {# Which of these tables have visible dumps that `counts` knows nothing of under the table's version. #}
@@ -91,6 +108,30 @@
       from uncounted
       left join measured on measured.dump_id = uncounted.dump_id and measured.arrived_on = uncounted.arrived_on"]
     + widen_to_all_dumps(table.node)) -%}
+{% endmacro %}
+
+{# One row per dump, layer and reason. #}
+{% macro quarantined_sql(tables) %}
+  {%- set versions = ["select 'backend' as backend, 'table' as table_name, 'none' as version"] -%}
+  {%- for table in tables -%}
+    {%- do versions.append("select '" ~ table.node.source_name ~ "', '" ~ table.node.name ~ "', '" ~ table.version ~ "'") -%}
+  {%- endfor -%}
+  create or replace view ops.quarantined as
+  with kept_out as (
+    select backend, table_name, dump_id, arrived_on, 'door' as layer, reason, row_count
+    from ops.landed_refusals
+    union all
+    select sifted.backend, sifted.table_name, sifted.dump_id, sifted.arrived_on, 'staging', sifted.outcome, cast(sifted.amount as bigint)
+    from ops.sifted as sifted
+    inner join ({{ versions | join(' union all ') }}) as versions
+      on sifted.backend = versions.backend and sifted.table_name = versions.table_name and sifted.version = versions.version
+    where sifted.measure = 'rows' and sifted.outcome not in ('kept', 'nothing')
+  )
+  select kept_out.*
+  from kept_out
+  inner join ops.visible_dumps as dumps
+    on kept_out.backend = dumps.backend and kept_out.table_name = dumps.table_name
+    and kept_out.dump_id = dumps.dump_id and kept_out.arrived_on = dumps.arrived_on
 {% endmacro %}
 
 {# Points the view of a landed table at the files of some of its dumps, and back (DuckDB: a session variable). #}

@@ -1,8 +1,15 @@
 {{ config(materialized='whole') }}
 with quarantined as (
 
-    select backend, table_name, arrived_on, layer, reason, row_count
+    select
+        backend,
+        table_name,
+        arrived_on,
+        layer,
+        reason,
+        cast(sum(row_count) as bigint) as row_count
     from {{ source('ops', 'quarantined') }}
+    group by backend, table_name, arrived_on, layer, reason
 
 ),
 
