@@ -2,6 +2,7 @@
 select
     played_on,
     country,
+    plan_code,
     cast(sum(plays) as bigint) as plays,
     cast(sum(streams) as bigint) as streams,
     cast(sum(artificial_plays) as bigint) as artificial_plays,
@@ -9,4 +10,4 @@ select
     count(*) as listeners
 from {{ ref('int_member_listening_daily') }}
 where {{ stale_days('played_on') }}
-group by played_on, country
+group by played_on, country, plan_code

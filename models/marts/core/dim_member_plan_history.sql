@@ -1,16 +1,30 @@
 {{ config(materialized='whole') }}
--- Where two subscriptions of a member overlap, the one that begins later takes over.
-with served as (
+-- The day on which a subscription ends is still its day. Where two subscriptions of a member overlap, the one that
+-- begins later takes over.
+with versions as (
 
-    select *, lead(valid_from) over (partition by account_id order by valid_from, started_at, subscription_id) as next_from
+    select
+        *,
+        lead(state) over (partition by subscription_id order by valid_from) as next_state,
+        {{ add_periods('valid_to', 1, 'day') }} as day_after_end
     from {{ ref('dim_subscription_history') }}
+
+),
+
+served as (
+
+    select
+        *,
+        case when next_state = 'ended' then day_after_end else valid_to end as served_to,
+        lead(valid_from) over (partition by account_id order by valid_from, started_at, subscription_id) as next_from
+    from versions
     where state <> 'ended'
 
 ),
 
 spans as (
 
-    select *, least(coalesce(valid_to, next_from), coalesce(next_from, valid_to)) as ends_on
+    select *, least(coalesce(served_to, next_from), coalesce(next_from, served_to)) as held_to
     from served
 
 )
@@ -23,6 +37,6 @@ select
     currency,
     subscription_id,
     valid_from,
-    ends_on as valid_to
+    held_to as valid_to
 from spans
-where ends_on is null or valid_from < ends_on
+where held_to is null or valid_from < held_to
