@@ -35,11 +35,12 @@ _shipper = None
 @click.option("--format", "form", type=click.Choice(["files", "parquet"]), default="files", show_default=True,
               help="Plays as the backend ships them, or as Parquet (for benchmarks).")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="Inbox to write to (default: NIGHTSHIFT_HOME/inbox).")
+@click.option("--into-landing", is_flag=True, help="Skip inbox and land: write NIGHTSHIFT_HOME/landing directly.")
 @click.option("--truth/--no-truth", default=True, show_default=True, help="Write NIGHTSHIFT_HOME/truth/, for tests.")
 @click.option("--workers", default=0, help="Processes (default: one for each processor).")
 def simulate(
     days: int, start: date, members: int, artists: int, tracks: int, plays_per_day: int, seed: int, first: date | None,
-    last: date | None, feeds: str, form: str, out: Path | None, truth: bool, workers: int,
+    last: date | None, feeds: str, form: str, out: Path | None, into_landing: bool, truth: bool, workers: int,
 ) -> None:  # fmt: skip
     """Write what the sample backends would ship, day by day, with everything that goes wrong.
 
@@ -49,7 +50,10 @@ def simulate(
       ./nightshift simulate --to 2026-02-22                  its first 84 days
       ./nightshift simulate --from 2026-02-23 --to 2026-02-23    one more, the same bytes as in the whole
       ./nightshift simulate --days 30 --members 200000 --plays-per-day 1000000 \\
-          --feeds playback.plays --format parquet --no-truth     30 million plays to measure with
+          --feeds playback.plays --into-landing --no-truth       30 million plays to measure with
+
+    --into-landing writes dumps as land would have left them, without accidents, pseudonyms or vault (rates still go
+    to the inbox).
 
     A day's files depend on seed, sizes and day alone. Memory grows with members and tracks, not with plays.
     """
@@ -67,19 +71,30 @@ def simulate(
             f"--from and --to must lie within {settings.start} … {settings.date(days - 1)}, in this order", USAGE
         )
     wanted = tuple(f.strip() for f in feeds.split(",") if f.strip())
-    target = Target(out or folder("inbox"), home() / "truth" if truth else None, wanted, form)
+    landing = folder("landing") if into_landing else None
+    target = Target(out or folder("inbox"), home() / "truth" if truth else None, wanted, form, landing)
     plays = write_days(settings, target, range(begin, end + 1), workers or os.cpu_count() or 1)
-    say("simulate", f"{end - begin + 1} days, {plays:,} plays reported, into {target.inbox}")
+    say("simulate", f"{end - begin + 1} days, {plays:,} plays reported, into {landing or target.inbox}")
 
 
 def write_days(settings: Settings, target: Target, wanted: range, workers: int = 1) -> int:
     """Write some days, in several processes that share the world; returns the number of plays reported."""
     global _shipper
-    from .simulator.shipping import Shipper, World
+    from .simulator.shipping import Shipper
+    from .simulator.shop import Shop
 
     _check(target)
-    _shipper = Shipper(World(settings), target)
+    _shipper = Shipper(Shop(settings), target)
     _shipper.prepare()
+    try:
+        return _write(wanted, workers)
+    finally:
+        if _shipper.lander:
+            _shipper.lander.finish()
+
+
+def _write(wanted: range, workers: int) -> int:
+    """Here, or in several processes."""
     if workers == 1 or len(wanted) == 1:
         return sum(_shipper.day(day) for day in progress(wanted, "simulate", unit="day"))
     # Neighbouring days in one process: late plays and unchanged snapshots are at hand from the day before.

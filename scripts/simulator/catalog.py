@@ -163,6 +163,10 @@ class Catalog:
         """Ids of the tracks."""
         return numbered("t", np.arange(len(self.artist)), 7)
 
+    def prepare(self) -> None:
+        """Make what is made once and used on every day."""
+        _ = self._tables, self.track_id
+
     def snapshot(self, table: str, day: int) -> tuple[pa.Table, int]:
         """A table as it is at the end of a day, and a number that is the same for days with the same rows."""
         whole, first, last = self._tables[table]

@@ -227,7 +227,7 @@ class Support:
     def payment_reviews(self, day: int) -> pa.Table:
         """Verdicts of a day."""
         at = self.review["at"]
-        place = np.flatnonzero((at >= self.settings.midnight(day)) & (at < self.settings.midnight(day + 1)))
+        place = self.cash.billing.shipped(at, day)
         return pa.table(
             {
                 "review_id": numbered("rv", place, 7),
@@ -243,9 +243,12 @@ class Support:
         campaigns = [c for c in self.playback.habits.campaigns if c.last_day + 5 < day]
         if day % 12 != 9 or not campaigns:
             return self._appeal(day, 0, 0, 0, 0).slice(0, 0)
-        if day // 12 % 2 and day > self.settings.incidents.viral + 3:
-            track, first = self.playback.viral_track, self.settings.incidents.viral
-            return self._appeal(day, track, first, first + 2, 0)
+        viral = self.settings.incidents.viral
+        if day // 12 % 2 and day > viral + 3:
+            return self._appeal(day, self.playback.viral_track, viral, viral + 2, 0)
+        lullabies = self.playback.catalog.sleepy_tracks
+        if day // 12 % 2 and len(lullabies):
+            return self._appeal(day, int(lullabies[day % len(lullabies)]), day - 20, day - 8, 0)
         bought = campaigns[-1]
         return self._appeal(day, int(bought.tracks[0]), bought.first_day, bought.last_day, 1)
 

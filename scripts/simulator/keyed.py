@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-HEX = np.array([[ord(f"{byte:02x}"[0]), ord(f"{byte:02x}"[1])] for byte in range(256)], dtype=np.uint8)
+HEX = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), dtype=np.uint16)
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -56,8 +56,8 @@ def _fixed(matrix: np.ndarray) -> pa.StringArray:
 
 def hex_text(numbers: np.ndarray, prefix: str = "", digits: int = 16) -> pa.StringArray:
     """Hexadecimal ids."""
-    bytes_ = np.ascontiguousarray(numbers.astype(">u8")).view(np.uint8).reshape(-1, 8)
-    text = HEX[bytes_].reshape(-1, 16)[:, 16 - digits :]
+    pairs = HEX[np.ascontiguousarray(numbers.astype(">u8")).view(np.uint8)]
+    text = pairs.view(np.uint8).reshape(-1, 16)[:, 16 - digits :]
     return _fixed(_with_prefix(text, prefix)) if prefix else _fixed(text)
 
 
@@ -70,8 +70,10 @@ def numbered(prefix: str, numbers: np.ndarray, width: int) -> pa.StringArray:
 
 
 def _with_prefix(text: np.ndarray, prefix: str) -> np.ndarray:
-    head = np.frombuffer(prefix.encode(), dtype=np.uint8)
-    return np.hstack([np.broadcast_to(head, (len(text), len(head))), text])
+    whole = np.empty((len(text), len(prefix) + text.shape[1]), dtype=np.uint8)
+    whole[:, : len(prefix)] = np.frombuffer(prefix.encode(), dtype=np.uint8)
+    whole[:, len(prefix) :] = text
+    return whole
 
 
 def pick(choices: Sequence[str] | pa.Array, index: np.ndarray) -> pa.Array:

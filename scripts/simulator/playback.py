@@ -78,8 +78,13 @@ class Playback:
         self._late = lru_cache(LATE_DAYS + 2)(self._make_late)
         self._weights = lru_cache(2)(self._make_weights)
         both = self.catalog.duration, self.members.country
+        self._lean = self.members.lean.astype(np.float32)
         self._duration, self._country = both[0].astype(np.int32), both[1].astype(np.int8)
         self.viral_track = int(self.catalog.fallback[7])
+
+    def prepare(self) -> None:
+        """Make what is made once and used on every day."""
+        _ = self._networks, self._context_ids, self._artist_ids, self.habits.campaigns, self.members.account_id
 
     # How much is heard on a day, and by whom.
 
@@ -143,7 +148,7 @@ class Playback:
         network = np.where(mobile, 60_000 + rng.integers(0, 8_000, sessions), home).astype(np.int64)
         number = np.repeat(np.arange(sessions, dtype=np.int32), length)
         who = account[number]
-        uniform = rng.random(rows, dtype=np.float32).astype(np.float64)
+        uniform = np.power(rng.random(rows, dtype=np.float32), self._lean[who]).astype(np.float64)
         known = rng.random(rows, dtype=np.float32) < 0.33
         known &= ~np.isin(context, (1, RECOMMENDATION))[number]
         place = np.flatnonzero(known)

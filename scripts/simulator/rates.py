@@ -41,7 +41,7 @@ class Rates:
         """Rates by calendar day and currency (a weekend has Friday's), in 1e-8."""
         total = (self.settings.start - self.first).days + self.settings.days
         rng = generator(self.settings.seed, "rates")
-        steps = rng.normal(0, 0.004, (total, len(LEVELS)))
+        steps = rng.normal(0, 0.0025, (total, len(LEVELS)))
         weekday = (np.arange(total) + self.first.weekday()) % 7
         steps[weekday >= 5] = 0
         steps[:, list(LEVELS).index("BGN")] = 0

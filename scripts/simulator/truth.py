@@ -19,11 +19,12 @@ from .columns import NEVER, days, money, seconds
 from .habits import HABITS
 from .keyed import numbered, pick
 from .settings import DAY
+from .shop import Shop
 
 AMOUNTS = ("gross", "discount", "tax", "refunds", "refunds_tax", "credits", "credits_tax")
 
 
-def revenue(shop: object) -> pa.Table:
+def revenue(shop: Shop) -> pa.Table:
     """Gross, discount, tax, refunds and net by day, country, plan, currency and the day the figures are known.
 
     net = gross - discount - tax - refunds (refunds without their tax). Credits are credit notes without a refund.
@@ -70,7 +71,7 @@ def revenue(shop: object) -> pa.Table:
     return pa.table(result | {"net": money(net)})
 
 
-def payments(shop: object) -> pa.Table:
+def payments(shop: Shop) -> pa.Table:
     """Every payment with its pattern of fraud, if any."""
     payment = shop.cash.payment
     place = np.arange(len(payment["at"]))
@@ -85,7 +86,7 @@ def payments(shop: object) -> pa.Table:
     )
 
 
-def members(shop: object) -> pa.Table:
+def members(shop: Shop) -> pa.Table:
     """Every account: tastes, how active, bot or look-alike, when and why it leaves."""
     people, billing = shop.members, shop.billing
     event = {name: values[billing.event["reason"] >= 0] for name, values in billing.event.items()}
@@ -108,7 +109,7 @@ def members(shop: object) -> pa.Table:
     )
 
 
-def campaigns(shop: object) -> pa.Table:
+def campaigns(shop: Shop) -> pa.Table:
     """Every campaign of bought streams: one row per account."""
     made, settings = shop.playback.habits.campaigns, shop.settings
     sizes = [len(c.accounts) for c in made]
@@ -128,7 +129,7 @@ def campaigns(shop: object) -> pa.Table:
     )
 
 
-def write_world(shop: object, folder: Path) -> None:
+def write_world(shop: Shop, folder: Path) -> None:
     """The parts that are not told day by day."""
     for table in (revenue, payments, members, campaigns):
         files.write(folder / f"{table.__name__}.parquet", files.parquet_bytes(table(shop)))
