@@ -301,7 +301,7 @@ class Billing:
         failing = self._chance("fails", who, at) < weak
         for attempt in range(1, 5):
             failures[failing] = attempt
-            failing = failing & (self._chance(f"fails {attempt}", who, at) < 0.5)
+            failing = failing & (self._chance(f"fails {attempt}", who, at) < 0.62)
         self._attempts(who, invoice, at, total, failures)
         late = (failures > 0) & (failures < 4)
         period_to = self.next_boundary[who]
@@ -483,7 +483,7 @@ class Billing:
         paid_at[attempt["invoice"][good]] = (attempt["at"] + clears)[good]
         fails = np.bincount(attempt["invoice"][~good], minlength=len(paid_at))
         hopeless = (fails == 4) & (paid_at == NEVER)
-        void = hopeless & (unit(self.settings.seed, "goodwill", np.arange(len(paid_at))) < 0.2)
+        void = hopeless & (unit(self.settings.seed, "goodwill", np.arange(len(paid_at))) < 0.35)
         last = np.where(hopeless, invoice["at"] + 15 * DAY, paid_at)
         self.void, self.closed_at = void, last
         state = np.where(void, 3, np.where(hopeless, 2, 1))

@@ -78,7 +78,7 @@ class Members:
         wanted = {k: SHARE_OF_PLAYS[k] * plays / PLAYS_A_DAY[k] / WEEKS_ON for k in (SUPERFAN, SLEEPER, CAFE)}
         chosen = rng.permutation(old)
         for which, number in wanted.items():
-            number = min(max(1, int(number)), len(chosen) // 8)
+            number = min(max(3, int(number)), len(chosen) // 8)
             kind[chosen[:number]] = which
             chosen = chosen[number:]
         return kind

@@ -253,6 +253,7 @@ class News:
             pa.table({"article_id": batch.table["article_id"], "story_id": story})
             .group_by(["article_id", "story_id"])
             .aggregate([])
+            .sort_by([("article_id", "ascending"), ("story_id", "ascending")])
         )
 
     # Readers.

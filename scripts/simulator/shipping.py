@@ -89,7 +89,7 @@ class Shipper:
         for feed, make in self.tables.items():
             backend, name = feed.split(".")
             if not self.target.wants(backend, name) or (
-                feed == "members.accounts" and day == incidents.accounts_missing
+                feed == "members.accounts" and day == incidents.accounts_missing and not self.lander
             ):
                 continue
             self._ship(backend, name, make(day), day, totals=totals)
