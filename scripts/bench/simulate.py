@@ -1,6 +1,6 @@
 """How fast the simulator writes: ``python -m scripts.bench.simulate [--millions 4]``.
 
-Each form in a process of its own; wall and processor seconds, peak memory of the largest process, and plays a second
+Each form in a process of its own; wall and processor seconds, peak memory (the largest so far), and plays a second
 by the wall and for each processor second (what one core reaches when nothing else runs).
 """
 

@@ -119,6 +119,7 @@ class Catalog:
         regional = rng.random(count) < 0.03
         self.shut[regional] = rng.random((regional.sum(), len(world.COUNTRIES))) < 0.3
         self.shut[self.launch_tracks] = False
+        self.shut_somewhere = self.shut.any(axis=1)
 
     def _popularity(self, rng: np.random.Generator) -> None:
         """Zipf over artists, then over an artist's tracks; laid out by cluster for drawing."""
@@ -155,8 +156,11 @@ class Catalog:
     def playable(self, track: np.ndarray, country: np.ndarray, day: int) -> np.ndarray:
         """Whether a track can be played there on that day."""
         today = self.settings.start_second // DAY + day
-        out = self.released[self.release] <= today
-        return out[track] & (self.down_day[track] >= day) & ~self.shut[track, country]
+        alive = (self.released[self.release] <= today) & (self.down_day >= day)
+        fine = (alive & ~self.shut_somewhere)[track]
+        unsure = np.flatnonzero(~fine)
+        fine[unsure] = alive[track[unsure]] & ~self.shut[track[unsure], np.broadcast_to(country, track.shape)[unsure]]
+        return fine
 
     @cached_property
     def track_id(self) -> pa.Array:

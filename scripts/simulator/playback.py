@@ -185,12 +185,10 @@ class Playback:
         self, rng: np.random.Generator, track: np.ndarray, taste: np.ndarray, country: np.ndarray, day: int
     ) -> np.ndarray:
         """Draw again what is not out yet, taken down or shut there; at last what everybody in the cluster plays."""
-        for _ in range(3):
-            bad = np.flatnonzero(~self.catalog.playable(track, country, day))
-            if not len(bad):
-                return track
-            track[bad] = self.catalog.draw(taste[bad], rng.random(len(bad)))
         bad = np.flatnonzero(~self.catalog.playable(track, country, day))
+        for _ in range(3):
+            track[bad] = self.catalog.draw(taste[bad], rng.random(len(bad)))
+            bad = bad[~self.catalog.playable(track[bad], country[bad], day)]
         track[bad] = self.catalog.fallback[taste[bad]]
         return track
 

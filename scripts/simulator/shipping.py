@@ -223,8 +223,11 @@ class Shipper:
         truths = []
         for part, arrivals in enumerate(playback.arrivals(day)):
             count += len(arrivals.number)
-            servers = (arrivals.number % np.uint64(SERVERS)).astype(int)
-            for server in range(SERVERS):
+            servers = (arrivals.number % np.uint64(SERVERS)).astype(np.int8)
+            if self.target.form == "parquet":
+                data = files.parquet_bytes(playback.table(arrivals, day))
+                files.write(folder / f"plays-{part:04d}.parquet", data)
+            for server in range(SERVERS if self.target.form == "files" else 0):
                 mine = arrivals.take(np.flatnonzero(servers == server))
                 table = playback.table(mine, day)
                 if wrong and server == 1:
@@ -246,9 +249,6 @@ class Shipper:
         return self.lander.write(self.backends["playback"]["plays"], day, parts)
 
     def _write_plays(self, folder: Path, day: int, number: int, table: pa.Table) -> None:
-        if self.target.form == "parquet":
-            files.write(folder / f"plays-{number:04d}.parquet", files.parquet_bytes(table))
-            return
         data = files.json_lines(table)
         cut, dirt = self.shop.settings.incidents.plays_broken(day)
         if number == 2 and dirt:
