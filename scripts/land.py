@@ -96,7 +96,10 @@ def _batches(shipments: Sequence[Shipment]) -> Iterator[list[Shipment]]:
     for label in sorted(by_table):
         batch: list[Shipment] = []
         for shipment in by_table[label]:
-            if batch and (len(batch) == BATCH_DUMPS or sum(s.size for s in batch) + shipment.size > BATCH_BYTES):
+            alone = shipment.table.format == "parquet"  # read where it lies, so there is nothing to share
+            if batch and (
+                alone or len(batch) == BATCH_DUMPS or sum(s.size for s in batch) + shipment.size > BATCH_BYTES
+            ):
                 yield batch
                 batch = []
             batch.append(shipment)

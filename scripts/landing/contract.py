@@ -140,15 +140,18 @@ def typing_query(
     refusals: list[Refusal] = []
     checks: list[str] = []
 
-    def refuse(condition: str, column: str | None, reason: str) -> None:
+    def refuse(condition: str | None, column: str | None, reason: str) -> None:
+        """Add a refusal; without a condition it keeps its code and never happens."""
         refusals.append(Refusal(column, reason))
-        checks.append(f"when {condition} then {len(refusals) - 1}")
+        if condition:
+            checks.append(f"when {condition} then {len(refusals) - 1}")
 
-    if fields != "null":
-        refuse("fields is null", NO_JSON.column, NO_JSON.reason)
+    refuse("no_fields" if fields != "null" else None, NO_JSON.column, NO_JSON.reason)
     for column in table.shipped:
         if column.type != "varchar":
-            refuse(f"{_text(column)} is not null and {quoted(column.name)} is null", column.name, says(column))
+            cannot_fail = column.name in native and column.type != "double"
+            is_none = f"{_text(column)} is not null and {quoted(column.name)} is null"
+            refuse(None if cannot_fail else is_none, column.name, says(column))
         if column.required:
             refuse(f"{quoted(column.name)} is null", column.name, "required, is empty")
     if table.event_at and table.kind == "log":
@@ -156,6 +159,9 @@ def typing_query(
         out = f"_event_at is null or _event_at < date {literal(EARLIEST)} or _event_on > arrived_on + {ahead}"
         refuse(out, table.event_at, f"event day before {EARLIEST} or more than {ahead} days after arrival")
     arrivals = ", ".join(f"({i}, date '{a}', date '{c}')" for i, (a, c) in enumerate(dumps))
+    with_days, joined = "arrived_on, covers_on", "inner join arrivals on typed._dump = arrivals.dump"
+    if len(dumps) == 1:
+        with_days, joined = f"date '{dumps[0][0]}' as arrived_on, date '{dumps[0][1]}' as covers_on", ""
     shipped = ", ".join(quoted(c.name) for c in table.shipped)
     cleaned_texts = ", ".join(
         f"{texts[c.name] if c.name in native else cleaned(table, c, texts[c.name])} as {_text(c)}"
@@ -173,11 +179,10 @@ def typing_query(
         texts as (select _dump, _file, _line, _raw, fields, {cleaned_texts} from taken),
         typed as (select _dump, _file, _line, _raw, fields is null as no_fields, {kept_texts}, {values} from texts),
         timed as (
-            select typed.*, arrived_on, covers_on, {_event_at(table)} as _event_at
-            from typed inner join arrivals on typed._dump = arrivals.dump
+            select typed.*, {with_days}, {_event_at(table)} as _event_at from typed {joined}
         ),
         dated as (select *, {_event_on(table)} as _event_on from timed),
-        checked as (select *, cast({code.replace("fields is null", "no_fields")} as smallint) as _refusal from dated)
+        checked as (select *, cast({code} as smallint) as _refusal from dated)
         select
             _dump, _file, _line, {shipped}, _event_at, _event_on, _refusal,
             case when _refusal is not null then _raw end as _raw

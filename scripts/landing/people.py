@@ -63,12 +63,18 @@ def _pseudonyms(connection: duckdb.DuckDBPyConnection, table: Table, vault: Vaul
 
 def _withhold_erased(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     """Rows whose key is a person who was erased are withheld (and counted): under one name they would collide."""
-    for column in table.persons:
-        if column.name in table.key:
-            erased = f"(select id from people where pseudonym = '{ERASED}')"
-            connection.execute(
-                f"update typed set _refusal = -1, _raw = null where _refusal is null and {_text(column)} in {erased}"
-            )
+    keyed = [c for c in table.persons if c.name in table.key]
+    erased = f"select id from people where pseudonym = '{ERASED}'"
+    if not keyed or not connection.execute(erased).fetchone():
+        return
+    is_erased = " or ".join(f"{_text(c)} in ({erased})" for c in keyed)
+    kept = "* replace (case when _refusal is null and (is_erased) then -1 else _refusal end as _refusal)"
+    connection.execute(
+        f"create or replace temp table withheld as select {kept.replace('is_erased', is_erased)} from typed"
+    )
+    is_view = "select count(*) from duckdb_views() where view_name = 'typed' and temporary"
+    kind = "view" if connection.execute(is_view).fetchone()[0] else "table"
+    connection.execute(f"drop {kind} typed; alter table withheld rename to typed")
 
 
 def _fill_vault(connection: duckdb.DuckDBPyConnection, table: Table, vault: Vault, usable: str) -> None:

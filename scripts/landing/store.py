@@ -26,7 +26,6 @@ from scripts.landing.inbox import Shipment, SourceFile
 from scripts.landing.streams import sha256
 
 MANIFEST = "_manifest.json"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
