@@ -26,11 +26,15 @@
     from days_in cross join ops.horizon as horizon
   ),
   spread as (
-    {%- for offset in range(longest) %}
-    {{ 'union all' if not loop.first }}
-    select input, {{ add_periods('day', offset, unit) }} as day, part, version, {{ 'row_count' if offset == 0 else '0' }} as row_count from days_in
-    {{- ' where lookback > ' ~ offset ~ ' and ' ~ add_periods('day', offset, unit) ~ ' <= (select last_day from horizon)' if offset > 0 }}
-    {%- endfor %}
+    {%- if longest == 1 %}
+    select input, day, part, version, row_count from days_in
+    {%- else %}
+    {%- set moved = 'cast(days_in.day + steps.n * interval \'1\' ' ~ unit ~ ' as date)' %}
+    select days_in.input, {{ moved }} as day, days_in.part, days_in.version, case when steps.n = 0 then days_in.row_count else 0 end as row_count
+    from days_in
+    inner join range(0, {{ longest }}) as steps(n) on steps.n < days_in.lookback
+    where steps.n = 0 or {{ moved }} <= (select last_day from horizon)
+    {%- endif %}
   ),
   per_input as (
     select input, day, md5({{ ordered_concat("concat(part, ':', version)", "concat(part, ':', version)") }}) as version, sum(row_count) as row_count
