@@ -28,5 +28,4 @@ select
 from listening
 left join {{ ref('dim_member_plan_history') }} as plans
     on plans.account_id = listening.account_id
-    and listening.played_on >= plans.valid_from
-    and (listening.played_on < plans.valid_to or plans.valid_to is null)
+    and {{ valid_on('plans', 'listening.played_on') }}

@@ -13,8 +13,7 @@ with heard as (
     from {{ ref('int_plays_counted') }} as plays
     inner join {{ ref('dim_track_history') }} as tracks
         on tracks.track_id = plays.track_id
-        and plays.played_on >= tracks.valid_from
-        and (plays.played_on < tracks.valid_to or tracks.valid_to is null)
+        and {{ valid_on('tracks', 'plays.played_on') }}
     where {{ stale_days('plays.played_on') }}
     group by plays.played_on, tracks.artist_id, plays.country
 
@@ -33,5 +32,4 @@ select
 from heard
 left join {{ ref('dim_artist_history') }} as artists
     on artists.artist_id = heard.artist_id
-    and heard.played_on >= artists.valid_from
-    and (heard.played_on < artists.valid_to or artists.valid_to is null)
+    and {{ valid_on('artists', 'heard.played_on') }}

@@ -10,8 +10,7 @@ with revenue as (
     from {{ ref('revenue_daily') }} as days
     inner join {{ ref('dim_exchange_rate') }} as rates
         on rates.currency = days.currency
-        and days.revenue_on >= rates.valid_from
-        and (days.revenue_on < rates.valid_to or rates.valid_to is null)
+        and {{ valid_on('rates', 'days.revenue_on') }}
     where {{ stale_days('days.revenue_on') }}
     group by cast(date_trunc('month', days.revenue_on) as date), days.country, days.plan_code
 
