@@ -41,10 +41,10 @@ def broken_promise(shipment: Shipment, measures: Measures, is_cut_off: bool, bef
         if entry["declared"] is None or unknown or Decimal(entry["declared"]) == Decimal(entry["counted"]):
             continue
         return f"declares {entry['declared']} as sum of {column}, has {entry['counted']}"
+    if len(bad) > 1 and not measures.rows and len({b.column for b in bad}) == 1:
+        return f"none of its {len(bad):,} rows can be taken; the first, line {bad[0].line}: {reason(bad[0])}"
     if shipment.table.kind != "snapshot" or measures.rows or rows["declared"] == 0:
         return None
-    if bad:
-        return f"no row of it can be taken; the first, line {bad[0].line}: {reason(bad[0])}"
     if before and before.rows and not measures.erased:
         return (
             f"empty, but the dump before it ({before.arrived_on}) has {before.rows:,} rows; "

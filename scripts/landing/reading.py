@@ -66,7 +66,7 @@ class Reader:
                 parts.append(self._parquet_file(each))
             except Damaged as error:
                 self.reading.refuse(each.dump, f"{each.name}: {str(error).removeprefix('line 1: ')}")
-            except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as error:
                 self.reading.refuse(each.dump, f"{each.name}: {unreadable_parquet(error)}")
         union = " union all ".join(f"(from ({part}))" for part in parts)
         self.duckdb.execute(f"create or replace temp view typed as {union}")

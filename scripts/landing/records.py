@@ -227,7 +227,7 @@ class _Lines:
         return data[used:]
 
     def _whole_lines(self) -> Iterator[bytes]:
-        stream, carry, carried, begun = self.each.stream, [], 0, False
+        stream, carry, carried, begun, is_cut = self.each.stream, [], 0, False, False
         for piece in stream:
             if not begun:
                 begun = True
@@ -237,10 +237,11 @@ class _Lines:
             cut = piece.rfind(b"\n") + 1
             if cut:
                 yield b"".join([*carry, piece[:cut]])
-                carry, carried = [piece[cut:]], len(piece) - cut
-            elif carried <= LONGEST:
+                carry, carried, is_cut = [piece[cut:]], len(piece) - cut, False
+            elif not is_cut:
                 # A line beyond all measure is kept up to the limit, with a NUL that makes it a bad one.
-                carry.append(piece if carried + len(piece) <= LONGEST else piece + b"\0")
+                is_cut = carried + len(piece) > LONGEST
+                carry += [piece, b"\0"] if is_cut else [piece]
                 carried += len(piece)
         if rest := b"".join(carry):
             if stream.truncated:

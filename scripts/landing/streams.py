@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,8 @@ class ByteStream:
             return
         suffix = self.path.suffix
         with self.path.open("rb") as file:
+            if suffix in (".gz", ".zst", ".zstd") and not os.fstat(file.fileno()).st_size:
+                raise Damaged("empty: not even compressed")
             if suffix == ".gz":
                 yield from self._gzip(file)
             elif suffix in (".zst", ".zstd"):
@@ -61,12 +64,11 @@ class ByteStream:
             raise Damaged(f"not readable as gzip ({error})") from None
         if started:
             yield member.flush()
-        if started or not any_member:
-            self.truncated = True
+        self.truncated = started
 
     def _zstd(self, file: BinaryIO) -> Iterator[bytes]:
         """Frames of a Zstandard file one after the other."""
-        frame, started, any_frame = zstandard.ZstdDecompressor().decompressobj(), False, False
+        frame, started = zstandard.ZstdDecompressor().decompressobj(), False
         pending = b""
         try:
             while raw := pending or file.read(PIECE // 16):
@@ -76,11 +78,10 @@ class ByteStream:
                     yield piece
                 if frame.eof:
                     pending = frame.unused_data
-                    frame, started, any_frame = zstandard.ZstdDecompressor().decompressobj(), False, True
+                    frame, started = zstandard.ZstdDecompressor().decompressobj(), False
         except zstandard.ZstdError as error:
             raise Damaged(f"not readable as Zstandard ({error})") from None
-        if started or not any_frame:
-            self.truncated = True
+        self.truncated = started
 
 
 def sha256(path: Path) -> str:
