@@ -124,7 +124,7 @@ class Catalog:
     def _popularity(self, rng: np.random.Generator) -> None:
         """Zipf over artists, then over an artist's tracks; laid out by cluster for drawing."""
         count = len(self.artist)
-        by_artist = 1.0 / (self.artist_rank[self.artist] + 2.0) ** 0.95
+        by_artist = 1.0 / (self.artist_rank[self.artist] + 5.0) ** 0.85
         noise = np.exp(rng.normal(0, 0.5, count))
         self.popularity = by_artist * noise / (self.position + 1.0) ** 0.6
         self.popularity[np.isin(self.artist, self.bought_artists)] *= 0.2
@@ -429,9 +429,10 @@ class Catalog:
         after = np.maximum(sale_day, shown)[sells]
         add(sold, holder[sells], rest, after, np.full(len(sold), FOREVER), ends=sale[sells])
         add(sold, np.full(len(sold), labels), rest, after, np.full(len(sold), FOREVER), starts=sale[sells])
-        rec, who, share, starts, ends, shown, gone = (np.concatenate(x) for x in zip(*parts, strict=True))
         # One row that can never be right: it ends before it starts.
-        ends[-1:] = starts[-1:] - DAY if len(ends) else ends[-1:]
+        none = np.zeros(1, dtype=int)
+        add(none, none + labels, none + 100_000, first[:1], none + FOREVER, ends=begin[:1] - DAY)
+        rec, who, share, starts, ends, shown, gone = (np.concatenate(x) for x in zip(*parts, strict=True))
         entered = np.where(shown == 0, settings.start_second - DAY, settings.start_second + shown * DAY + 30_000)
         table = pa.table(
             {
