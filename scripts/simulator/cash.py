@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import world
-from .billing import Billing, Rows
-from .columns import NEVER, days, money, seconds
+from .billing import Billing
+from .columns import NEVER, Rows, days, money, seconds
 from .keyed import generator, hashed, hex_text, numbered, pick, unit, weighted
 from .members import Members
 from .settings import DAY, Settings

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from . import names, world
-from .columns import NEVER, days, decimals, money, seconds
+from . import names, rights, world
+from .columns import NEVER, days, seconds
 from .keyed import generator, hashed, numbered, pick, unit, weighted
 from .settings import DAY, Settings
 
@@ -20,15 +19,6 @@ GENRES = names.words("""
 pop rock hip-hop electronic jazz classical folk metal r&b latin country ambient indie punk reggae soul k-pop
 afrobeats soundtrack spoken
 """)
-LICENSORS = (
-    ("Meridian Music Group", "US", "USD", 0.28),
-    ("Halcyon Records International", "GB", "GBP", 0.22),
-    ("Nordlicht Musik", "DE", "EUR", 0.16),
-    ("Independent Rights Alliance", "NL", "EUR", 0.18),
-    ("OpenDoor Distribution", "US", "USD", 0.12),
-    ("Sakura Sound", "JP", "JPY", 0.04),
-)
-SPLIT = pa.decimal128(9, 6)
 FOREVER = 1 << 30
 
 
@@ -51,7 +41,7 @@ class Catalog:
         self.artist_cluster = (hashed(self.settings.seed, "cluster", np.arange(count)) % CLUSTERS).astype(np.int64)
         self.artist_name = names.artists(rng, count)
         self.artist_country = weighted(world.SHARES, rng.random(count))
-        self.artist_licensor = weighted([share for *_, share in LICENSORS], rng.random(count))
+        self.artist_licensor = weighted([share for *_, share in rights.LICENSORS], rng.random(count))
         self.artist_label = self.artist_licensor * 20 + rng.integers(0, 20, count)
         # The artists behind bought streams: nobody knows them. They have a label of their own kind of luck.
         tail = np.flatnonzero(self.artist_rank > count * 0.6)
@@ -185,15 +175,8 @@ class Catalog:
             "artists": self._artist_rows(),
             "releases": self._release_rows(),
             "tracks": self._track_rows(),
-            "licensors": self._licensor_rows(),
-            "rights_holders": self._holder_rows(),
-            "contracts": self._contract_rows(),
-            "splits": self._split_rows(),
             "availability": self._availability_rows(),
-        }
-
-    def _always(self, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        return np.zeros(rows, dtype=np.int64), np.full(rows, FOREVER)
+        } | rights.Rights(self).tables()
 
     def _artist_rows(self) -> tuple[pa.Table, np.ndarray, np.ndarray]:
         rows = len(self.artist_name)
@@ -232,23 +215,17 @@ class Catalog:
                 "title": self.title.take(pa.array(first)),
                 "upc": pc.if_else(pa.array(upc >= 0), codes, pa.scalar(None, pa.string())),
                 "release_kind": pick(("single", "ep", "album"), np.digitize(size, [3, 6])),
-                "label": self._label_name(self.artist_label[artist]),
+                "label": rights.label_name(self.artist_label[artist]),
                 "released_on": days(self.released * DAY),
                 "created_at": seconds(self.release_created),
             }
         )
         return table, np.maximum((self.release_created - self.settings.start_second) // DAY, 0), np.full(rows, FOREVER)
 
-    @staticmethod
-    def _label_name(label: np.ndarray) -> pa.Array:
-        word = pick(names.NOUNS, label % len(names.NOUNS))
-        return pc.binary_join_element_wise(word, pick(("Records", "Recordings", "Sound"), label % 3), " ")
-
     def _track_rows(self) -> tuple[pa.Table, np.ndarray, np.ndarray]:
         rows = len(self.artist)
         isrc = numbered("QZNS0", np.maximum(self.isrc_number, 0) % 10_000_000, 7)
         spoken = self.genre != GENRES.index("ambient")
-        country_language = np.array([hash_ for hash_ in range(len(world.COUNTRIES))])
         languages = [c.languages[0] for c in world.COUNTRIES]
         alone = {
             "track_id": self.track_id,
@@ -259,7 +236,7 @@ class Catalog:
             "isrc": pc.if_else(pa.array(self.isrc_number >= 0), isrc, pa.scalar(None, pa.string())),
             "title": self.title,
             "genre": pick(GENRES, self.genre),
-            "language": pick(languages, np.where(spoken, country_language[self.artist_country[self.artist]], -1)),
+            "language": pick(languages, np.where(spoken, self.artist_country[self.artist], -1)),
             "released_on": days(self.released[self.release] * DAY),
             "is_explicit": pa.array(self.explicit),
             "duration_ms": pa.array(self.duration.astype(np.int32)),
@@ -271,181 +248,7 @@ class Catalog:
         taken = table.take(pa.array(down)).set_column(12, "taken_down_at", seconds(self.down[down]))
         first = np.concatenate([self.from_day, self.down_day[down]])
         last = np.concatenate([self.down_day, np.full(len(down), FOREVER)])
-        return _sorted(pa.concat_tables([table, taken]), first, last, np.concatenate([np.arange(rows), down]))
-
-    def _licensor_rows(self) -> tuple[pa.Table, np.ndarray, np.ndarray]:
-        rows = len(LICENSORS)
-        table = pa.table(
-            {
-                "licensor_id": numbered("l", np.arange(rows), 2),
-                "name": pa.array([name for name, *_ in LICENSORS]),
-                "ddex_party_id": numbered("PADPIDA2019", 1_000_000 + np.arange(rows) * 137, 7),
-                "country": pa.array([country for _, country, *_ in LICENSORS]),
-                "currency": pa.array([currency for _, _, currency, _ in LICENSORS]),
-                "created_at": seconds(np.full(rows, self.settings.start_second - 900 * DAY)),
-            }
-        )
-        return table, *self._always(rows)
-
-    @cached_property
-    def _holder_artists(self) -> np.ndarray:
-        """Artists with an agreement of their own: one in six, whose split is shared with the label."""
-        return np.flatnonzero(unit(self.settings.seed, "holder", np.arange(len(self.artist_name))) < 1 / 6)
-
-    def _holder_rows(self) -> tuple[pa.Table, np.ndarray, np.ndarray]:
-        """A label each (20 a licensor), one fund, and some artists."""
-        labels, artists = len(LICENSORS) * 20, self._holder_artists
-        seed, rows = self.settings.seed, labels + 1 + len(self._holder_artists)
-        kind = np.array([0] * labels + [2] + [1] * len(artists))
-        licensor = np.concatenate([np.arange(labels) // 20, [3], self.artist_licensor[artists]])
-        home = np.array([world.CODES.index(c) for _, c, *_ in LICENSORS])[licensor]
-        country = np.where(kind == 1, np.append(np.zeros(labels + 1, dtype=int), self.artist_country[artists]), home)
-        currency = np.array([world.CURRENCIES.index(c) for _, _, c, _ in LICENSORS])[licensor]
-        advance = np.where(unit(seed, "advance", np.arange(rows)) < 0.04, 50_000, 0) * np.where(kind == 1, 1, 10)
-        yen = np.where(currency == world.CURRENCIES.index("JPY"), 100, 1)
-        withheld = np.array([0, 100_000, 150_000, 0])[(hashed(seed, "withheld", country) % 4).astype(int)]
-        label_names = pa.concat_arrays([self._label_name(np.arange(labels)), pa.array(["Musicians' Relief Fund"])])
-        artist_names = self.artist_name.take(pa.array(artists))
-        table = pa.table(
-            {
-                "rights_holder_id": numbered("h", np.arange(rows), 6),
-                "licensor_id": numbered("l", licensor, 2),
-                "name": pa.concat_arrays([label_names, artist_names]),
-                "holder_kind": pick(("label", "artist", "fund"), kind),
-                "country": pick(world.CODES, country),
-                "currency": pick(world.CURRENCIES, currency),
-                "payout_threshold": money(np.where(kind == 1, 500, 1000) * yen),
-                "advance_amount": money(advance * yen),
-                "withholding_tax_rate": decimals(np.where(kind == 1, withheld, 0), SPLIT),
-                "created_at": seconds(np.full(rows, self.settings.start_second - 800 * DAY)),
-            }
-        )
-        return table, *self._always(rows)
-
-    def _contract_rows(self) -> tuple[pa.Table, np.ndarray, np.ndarray]:
-        """World terms for each licensor, exceptions by plan and territory, one that changes on 1 February."""
-        old, change, no = date(2023, 1, 1), date(2026, 2, 1), None
-        rows: list[
-            tuple
-        ] = []  # a dozen rows: licensor, territory, plan, share, minimum, currency, method, trial, silent
-        for index in range(len(LICENSORS)):
-            method = "user_centric" if index == 3 else "pro_rata"
-            share = (550_000, 540_000, 520_000, 520_000, 500_000, 520_000)[index]
-            ends = change if index == 2 else no
-            silent = "retained" if index == 3 else "pro_rata"
-            rows.append((index, "WW", "ALL", share, -1, None, method, index != 0, silent, old, ends))
-            if index == 2:
-                rows.append((index, "WW", "ALL", 530_000, -1, None, method, True, silent, change, no))
-            rows.append((index, "WW", "free", share - 50_000, -1, None, method, False, silent, old, no))
-        rows.append((0, "WW", "individual", 550_000, 25_000, "EUR", "pro_rata", False, "pro_rata", old, no))
-        rows.append((0, "US", "individual", 560_000, 30_000, "USD", "pro_rata", False, "pro_rata", old, no))
-        rows.append((0, "GB", "individual", 560_000, 24_000, "GBP", "pro_rata", False, "pro_rata", old, no))
-        rows.append((1, "WW", "student", 530_000, 14_000, "EUR", "pro_rata", True, "pro_rata", old, no))
-        rows.append((3, "FR", "ALL", 540_000, -1, None, "user_centric", True, "retained", old, no))
-        rows.append((5, "JP", "ALL", 560_000, -1, None, "pro_rata", True, "pro_rata", old, no))
-        columns = list(zip(*rows, strict=True))
-        minimum = np.array(columns[4])
-        table = pa.table(
-            {
-                "contract_id": numbered("c", np.arange(len(rows)), 4),
-                "licensor_id": numbered("l", np.array(columns[0]), 2),
-                "territory": pa.array(columns[1]),
-                "plan_code": pa.array(columns[2]),
-                "revenue_share": decimals(np.array(columns[3]), SPLIT),
-                "minimum_per_subscriber": money(minimum, 4, minimum < 0),
-                "minimum_currency": pa.array(columns[5], pa.string()),
-                "allocation_method": pa.array(columns[6]),
-                "trial_streams_count": pa.array(columns[7]),
-                "silent_subscribers": pa.array(columns[8]),
-                "valid_from": pa.array(columns[9], pa.date32()),
-                "valid_to": pa.array(columns[10], pa.date32()),
-                "created_at": seconds(np.full(len(rows), self.settings.start_second - 800 * DAY)),
-            }
-        )
-        return table, *self._always(len(rows))
-
-    def _split_rows(self) -> tuple[pa.Table, np.ndarray, np.ndarray]:
-        """A label's and an artist's share of each recording, a few wrong until somebody repairs them."""
-        seed, settings = self.settings.seed, self.settings
-        recording = np.unique(self.recording)
-        artist = self.artist[recording]
-        label = self.artist_label[artist]
-        labels = len(LICENSORS) * 20
-        place = np.searchsorted(self._holder_artists, artist).clip(max=len(self._holder_artists) - 1)
-        own = self._holder_artists[place] == artist if len(self._holder_artists) else np.zeros(len(artist), bool)
-        label_share = np.where(
-            own, np.array([500_000, 650_000, 800_000])[(hashed(seed, "deal", artist) % 3).astype(int)], 1_000_000
-        )
-        begin = self.released[self.release[recording]] * DAY
-        fault = weighted([98.9, 0.4, 0.25, 0.3, 0.15], unit(seed, "fault", recording))  # fine short over none unknown
-        repaired = np.full(len(recording), FOREVER)
-        mended = (fault > 0) & (unit(seed, "mended", recording) < 0.65)
-        half = settings.days // 2
-        when = half + (unit(seed, "when", recording) * max(1, settings.days - half)).astype(np.int64)
-        repaired[mended] = np.maximum(when[mended] // 7 * 7, half)
-        first = self.from_day[recording]
-        parts = []
-
-        def add(
-            index: np.ndarray,
-            holder: np.ndarray,
-            share: np.ndarray,
-            shown: np.ndarray,
-            gone: np.ndarray,
-            **when: np.ndarray,
-        ) -> None:
-            starts = when.get("starts", begin[index])
-            ends = when.get("ends", np.full(len(index), NEVER))
-            parts.append((recording[index], holder, share, starts, ends, shown, gone))
-
-        # The label's row; wrong ones are replaced by right ones on the day of repair.
-        for wrong in (False, True):
-            index = np.flatnonzero(fault > 0) if wrong else np.flatnonzero(fault != 3)
-            shown = np.where(fault[index] > 0, repaired[index], first[index]) if not wrong else first[index]
-            share = label_share[index].copy()
-            holder = label[index].copy()
-            if wrong:
-                index, shown, share, holder = (x[fault[index] != 3] for x in (index, shown, share, holder))
-                share[fault[index] == 1] -= 100_000
-                holder = np.where(fault[index] == 4, 900_000 + holder, holder)
-            else:
-                keep = shown < FOREVER
-                index, shown, share, holder = index[keep], shown[keep], share[keep], holder[keep]
-            add(index, holder, share, shown, repaired[index] if wrong else np.full(len(index), FOREVER))
-        late = np.flatnonzero((fault == 3) & (repaired < FOREVER))
-        add(late, label[late], label_share[late], repaired[late], np.full(len(late), FOREVER))
-        over = np.flatnonzero(fault == 2)
-        add(over, np.full(len(over), labels), np.full(len(over), 200_000), first[over], repaired[over])
-        # The artist's row, for those who have one; one in fifty sells the share to the fund in mid-time.
-        mine = np.flatnonzero(own)
-        sells = unit(seed, "sale", recording[mine]) < 0.02
-        sale_day = half // 2 + (unit(seed, "sale day", recording[mine]) * max(1, half)).astype(np.int64)
-        sale = settings.start_second + sale_day * DAY
-        sells &= begin[mine] < sale
-        shown = np.where(fault[mine] == 3, repaired[mine], first[mine])
-        holder = labels + 1 + place[mine]
-        add(mine, holder, 1_000_000 - label_share[mine], shown, np.where(sells, np.maximum(sale_day, shown), FOREVER))
-        sold, rest = mine[sells], 1_000_000 - label_share[mine][sells]
-        after = np.maximum(sale_day, shown)[sells]
-        add(sold, holder[sells], rest, after, np.full(len(sold), FOREVER), ends=sale[sells])
-        add(sold, np.full(len(sold), labels), rest, after, np.full(len(sold), FOREVER), starts=sale[sells])
-        # One row that can never be right: it ends before it starts.
-        none = np.zeros(1, dtype=int)
-        add(none, none + labels, none + 100_000, first[:1], none + FOREVER, ends=begin[:1] - DAY)
-        rec, who, share, starts, ends, shown, gone = (np.concatenate(x) for x in zip(*parts, strict=True))
-        entered = np.where(shown == 0, settings.start_second - DAY, settings.start_second + shown * DAY + 30_000)
-        table = pa.table(
-            {
-                "split_id": numbered("s", np.arange(len(rec)), 8),
-                "recording_id": numbered("rec", rec, 7),
-                "rights_holder_id": numbered("h", who, 6),
-                "share": decimals(share, SPLIT),
-                "valid_from": days(starts),
-                "valid_to": days(ends),
-                "created_at": seconds(np.minimum(entered, settings.end_second)),
-            }
-        )
-        return _sorted(table, shown, gone, rec)
+        return by_key(pa.concat_tables([table, taken]), first, last, np.concatenate([np.arange(rows), down]))
 
     def _availability_rows(self) -> tuple[pa.Table, np.ndarray, np.ndarray]:
         rows = len(self.artist)
@@ -462,10 +265,10 @@ class Catalog:
                 "is_available": pa.array(territory == len(world.CODES)),
             }
         )
-        return _sorted(table, self.from_day[all_tracks], np.full(len(all_tracks), FOREVER), all_tracks)
+        return by_key(table, self.from_day[all_tracks], np.full(len(all_tracks), FOREVER), all_tracks)
 
 
-def _sorted(
+def by_key(
     table: pa.Table, first: np.ndarray, last: np.ndarray, key: np.ndarray
 ) -> tuple[pa.Table, np.ndarray, np.ndarray]:
     """In order of the key, so that files of neighbouring days look alike."""

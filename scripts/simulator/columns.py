@@ -1,11 +1,33 @@
-"""From numpy arrays to Arrow columns: money, times, days."""
+"""Rows as arrays of numbers, and from there to Arrow columns: money, times, days."""
 
 from __future__ import annotations
+
+from collections import defaultdict
 
 import numpy as np
 import pyarrow as pa
 
 NEVER = np.iinfo(np.int64).max
+
+
+class Rows:
+    """Arrays collected piece by piece under their names, put together at the end."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[np.ndarray]] = defaultdict(list)
+
+    def add(self, rows: int, **columns: np.ndarray | int) -> None:
+        """Some rows; a single number stands for all of them."""
+        for name, values in columns.items():
+            self._parts[name].append(np.broadcast_to(np.asarray(values, dtype=np.int64), (rows,)))
+
+    def done(self, *order: str) -> dict[str, np.ndarray]:
+        """All of them, sorted by the columns named."""
+        whole = {name: np.concatenate(parts) for name, parts in self._parts.items()}
+        if order:
+            index = np.lexsort([whole[name] for name in reversed(order)])
+            whole = {name: values[index] for name, values in whole.items()}
+        return whole
 
 
 def money(cents: np.ndarray, scale: int = 2, nulls: np.ndarray | None = None) -> pa.Array:

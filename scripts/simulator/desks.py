@@ -8,9 +8,8 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
-from .billing import Rows
 from .cash import Cash
-from .columns import days, seconds
+from .columns import Rows, days, seconds
 from .keyed import generator, hashed, hex_text, numbered, pick, unit, weighted
 from .members import TOPICS, Members
 from .playback import Playback

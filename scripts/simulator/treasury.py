@@ -9,9 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from . import world
-from .billing import Rows
 from .cash import CARD, DEBIT, GIFT, WALLET, Cash, optional
-from .columns import days, decimals, money, seconds
+from .columns import Rows, days, decimals, money, seconds
 from .keyed import generator, numbered, pick
 from .rates import Rates
 from .settings import DAY, Settings

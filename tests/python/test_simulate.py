@@ -463,6 +463,13 @@ def test_splits_that_do_not_add_up_are_repaired_later(shipped):
     late = shipped.settings.incidents.tracks_late
     before, after = wrong(5), wrong(late - 1)
     assert 5 < len(before) < 100
+    ((changed, moved),) = shipped.sql("""
+        select count(*) filter (shares > 1), count(*) filter (entered > 1) from (
+            select split_id, count(distinct share) as shares, count(distinct created_at) as entered
+            from '{inbox}/catalog/*/splits.parquet' group by 1
+        )
+    """)
+    assert changed > 0 and moved == 0
     assert len(before - after) >= 3
 
 
