@@ -52,7 +52,7 @@ DECIDING = (
 )
 
 # The sample backends: the days their first load holds, and the nights that `make night` adds to it.
-SAMPLE_DAYS, FIRST_LOAD, SAMPLE_NIGHTS = 95, 84, 3
+FIRST_LOAD, SAMPLE_NIGHTS = 84, 3
 
 
 @dataclass
@@ -107,7 +107,7 @@ def night(on_day: datetime | None, sample: bool, first: int, nights: int) -> int
     """
     with night_lock("night") as lock:
         if sample:
-            _make_sample(lock)
+            _make_sample(first + nights, lock)
         last = read_json(folder("warehouse") / LAST) if warehouse_file().exists() else None
         worst = DONE
         for day in _nights(last, on_day.date() if on_day else None, sample, first, nights):
@@ -118,13 +118,19 @@ def night(on_day: datetime | None, sample: bool, first: int, nights: int) -> int
     return worst
 
 
-def _make_sample(lock: int) -> None:
-    """The sample backends' dumps, once."""
-    if not arrivals():
-        say("night", "simulating the sample backends, once (see backends/)")
-        code = _call(["simulate"], lock)
-        if code:
+def _make_sample(days: int, lock: int) -> None:
+    """The sample backends' dumps of the first ``days`` days, once."""
+    from scripts.simulator.settings import Settings
+
+    made = folder("truth") / "sample.json"
+    if arrivals() and not (read_json(made) or list(folder("truth").iterdir())):
+        raise Stop(f"{folder('inbox')} holds dumps that are not simulated; --sample is for an empty one", USAGE)
+    last = Settings().date(min(days, Settings().days) - 1)
+    if (read_json(made) or {}).get("to", "") < str(last):
+        say("night", f"simulating the sample backends up to {last}, once")
+        if code := _call(["simulate", "--to", str(last)], lock):
             raise Stop(f"the sample could not be made (exit code {code})", STOPPED)
+        replace_json(made, {"to": str(last)})
 
 
 def _nights(last: dict[str, Any] | None, on_day: date | None, sample: bool, first: int, nights: int) -> list[date]:
