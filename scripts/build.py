@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -91,6 +92,10 @@ def build(on_day: datetime | None, select: tuple[str, ...], exclude: tuple[str, 
         selection = [*_options("--select", select), *_options("--exclude", exclude)]
         run = run_dbt(["build", *selection], lock, {"NIGHTSHIFT_TEST_ALL": "1"} if full_tests else None)
         fault_point("build:after-dbt")
+        if run.exit_code and not run.results:
+            # the project could not even be read: the last build's report still says what is in the warehouse
+            _tell_problems(run)
+            return FAILED
         with warehouse() as connection:
             report = _report(run, connection, since, day)
         replace_json(folder("warehouse") / REPORT, report)
@@ -233,6 +238,7 @@ def _report(run: Run, connection: duckdb.DuckDBPyConnection, since: int, day: da
         "warned": [{"name": r.name, "failures": r.failures} for r in run.results if r.status == "warn"],
         "messages": run.messages,
         "domains": _domains(connection),
+        "quarantined": _quarantined(connection),
     }
 
 
@@ -248,6 +254,18 @@ def _domains(connection: duckdb.DuckDBPyConnection) -> dict[str, str | None]:
     return {domain: None if passed else failures for domain, passed, failures in rows}
 
 
+def _quarantined(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """What was kept out, at the door and by the tables' rules, of what the models see."""
+    try:
+        rows = connection.execute(
+            "select backend || '.' || table_name, cast(arrived_on as varchar), layer, reason, row_count "
+            "from ops.quarantined order by all"
+        ).fetchall()
+    except duckdb.CatalogException:
+        return []
+    return [dict(zip(("table", "arrived_on", "layer", "reason", "rows"), row, strict=True)) for row in rows]
+
+
 def _by_model(rows: Iterable[tuple[str, str | None, str, int | None]]) -> list[tuple[str, dict[str, Any]]]:
     """Rows of (model, day, reason, rows) gathered by model in order of appearance."""
     gathered: dict[str, dict[str, Any]] = {}
@@ -259,7 +277,7 @@ def _by_model(rows: Iterable[tuple[str, str | None, str, int | None]]) -> list[t
             entry["rows"] = (entry["rows"] or 0) + number
         if reason not in entry["reasons"]:
             entry["reasons"].append(reason)
-    return list(gathered.items())
+    return [(model, {**entry, "days": sorted(entry["days"])}) for model, entry in gathered.items()]
 
 
 def _sum_up(models: list[tuple[str, dict[str, Any]]]) -> str:
@@ -267,14 +285,16 @@ def _sum_up(models: list[tuple[str, dict[str, Any]]]) -> str:
     return f"{count(len(models), 'model')} stale, {count(days, 'day')} of them" if models else "nothing is stale"
 
 
-def _print_models(models: Iterable[tuple[str, dict[str, Any]]]) -> None:
+def _print_models(models: list[tuple[str, dict[str, Any]]], most: int = 40) -> None:
     rows = []
-    for name, what in models:
+    for name, what in models[:most]:
         reasons = what["reasons"][:3] + (["…"] if len(what["reasons"]) > 3 else [])
         row = [name, console.days(what["days"]) if what["days"] else "whole", what["rows"]]
         rows.append([*row, "; ".join(reasons)])
     if rows:
         print(console.table(["model", "days", "rows", "why"], rows), flush=True)
+    if len(models) > most:
+        print(f"  … and {len(models) - most:,} more", flush=True)
 
 
 def _tell(report: dict[str, Any], run: Run, seconds: float) -> None:
@@ -300,6 +320,9 @@ def _tell_problems(run: Run) -> None:
         console.warn("build", message)
     for result in run.results:
         if result.is_bad:
+            if result.node.startswith("unit_test."):
+                console.warn("build", f"FAILED {result.name}:\n{textwrap.indent(result.message, '    ')}")
+                continue
             console.warn("build", f"FAILED {result.name}: {_first_lines(result.message)}")
             if result.failures and result.node.startswith("test."):
                 console.warn("build", f"  see the {count(result.failures, 'row')}: ./nightshift rows {result.name}")

@@ -50,11 +50,15 @@ def dumps(until: date | str | None = None) -> Iterator[Dump]:
                         yield Dump(backend.name, table.name, arrived_on, dump.name)
 
 
+def landed_days() -> list[date]:
+    """The arrival days of what has landed, our own records aside: those of a night arrive the day after it."""
+    days = {day.name[3:] for day in folder("landing").glob("*/*/dt=*") if day.parts[-3:-1] != OWN_RECORDS}
+    return sorted(date.fromisoformat(day) for day in days if DAY.fullmatch(day))
+
+
 def newest_arrival() -> date | None:
-    """The latest arrival day of anything landed, our own records aside: those of a night arrive the day after it."""
-    days = [day for day in folder("landing").glob("*/*/dt=*") if day.parts[-3:-1] != OWN_RECORDS]
-    found = [day.name[3:] for day in days if DAY.fullmatch(day.name[3:])]
-    return date.fromisoformat(max(found)) if found else None
+    """The latest arrival day of anything landed."""
+    return max(landed_days(), default=None)
 
 
 def arrivals() -> list[date]:

@@ -23,7 +23,7 @@ from scripts.console import DONE, FAILED, REFUSED, STOPPED, USAGE, Stop, count, 
 from scripts.faults import fault_point
 from scripts.files import files_below, read_json, replace_json
 from scripts.home import PROJECT, folder
-from scripts.landed import OWN_RECORDS, Dump, arrivals, dumps, newest_arrival
+from scripts.landed import OWN_RECORDS, Dump, arrivals, dumps, landed_days
 from scripts.lock import hand_down, night_lock, sign
 from scripts.nightshift import has_step
 from scripts.published import CURRENT, ROLLED_BACK, current_folder
@@ -137,21 +137,16 @@ def _nights(last: dict[str, Any] | None, on_day: date | None, sample: bool, firs
     """The days whose night is due, in order."""
     if on_day:
         return [on_day]
-    shipped = arrivals()
+    shipped = sorted({*arrivals(), *landed_days()})
+    if not shipped:
+        raise Stop("no backend has shipped anything: the inbox is empty (try `./nightshift night --sample`)", USAGE)
     if sample:
         shipped = shipped[: first + nights]
-        first_load = shipped[: min(first, len(shipped))][-1:]
-    else:
-        first_load = shipped[-1:]
-    if not shipped:
-        landed = newest_arrival()
-        if landed is None:
-            raise Stop("no backend has shipped anything: the inbox is empty (try `./nightshift night --sample`)", USAGE)
-        return [landed]
     if last is None:
-        return [*first_load, *(day for day in shipped if day > first_load[0])]
+        begin = min(first, len(shipped)) if sample else len(shipped)
+        return shipped[begin - 1 :]
     missed = [day for day in shipped if str(day) > last["on"]]
-    return missed or [max(shipped[-1], date.fromisoformat(last["on"]))]
+    return missed or [date.fromisoformat(last["on"])]
 
 
 def _run(day: date, lock: int) -> int:
@@ -281,9 +276,7 @@ def _nothing_new(last: dict[str, Any], running: Night) -> int:
 
 def _stopped(running: Night) -> int:
     step = list(running.codes)[-1]
-    warn(
-        "night", f"the night of {running.day} stopped in {step}; readers keep what they have. Run it again: it goes on"
-    )
+    warn("night", f"the night of {running.day} stopped in {step}: readers keep what they have; run it again")
     return STOPPED
 
 
@@ -293,8 +286,9 @@ def _summary(running: Night) -> None:
     manifests = [dump.manifest() for dump in new]
     print(f"\n── the night of {running.day} {'─' * 60}")
     _say_arrived(manifests)
-    _say_rebuilt(read_json(folder("warehouse") / REPORT) or {})
-    _say_quarantine(manifests)
+    report = read_json(folder("warehouse") / REPORT) or {}
+    _say_rebuilt(report)
+    _say_quarantine(report, {manifest["arrived_on"] for manifest in manifests})
     times = [f"{step} {duration(seconds)}" for step, seconds in running.seconds.items()]
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     print(f"Took         {', '.join(times)}; at most {console.size(peak)} of memory")
@@ -328,14 +322,14 @@ def _say_rebuilt(report: dict[str, Any]) -> None:
     print(f"Rebuilt      {count(len(rebuilt), 'table')} of {of}, {count(days, 'day')}{f': {why}' if why else ''}")
 
 
-def _say_quarantine(manifests: list[dict[str, Any]]) -> None:
-    reasons: Counter[tuple[str, str]] = Counter()
-    for manifest in manifests:
-        for reason, number in (manifest.get("quarantined") or {}).items():
-            reasons[f"{manifest['backend']}.{manifest['table']}", reason] += number
-    total = sum(reasons.values())
-    print(f"Quarantine   {count(total, 'row')} at the door" if total else "Quarantine   nothing at the door")
-    rows = [[table, reason, number] for (table, reason), number in reasons.most_common(8)]
+def _say_quarantine(report: dict[str, Any], arrived: set[str]) -> None:
+    found: Counter[tuple[str, str]] = Counter()
+    for entry in report.get("quarantined", []):
+        if entry["arrived_on"] in arrived:
+            found[entry["table"], entry["reason"]] += entry["rows"]
+    total = sum(found.values())
+    print(f"Quarantine   {count(total, 'row') if total else 'nothing'} of what arrived")
+    rows = [[table, reason, number] for (table, reason), number in found.most_common(8)]
     if rows:
         print(console.table(["source", "reason", "rows"], rows, indent=" " * 13))
 
@@ -347,6 +341,8 @@ def _next_steps(running: Night) -> list[str]:
     for failed in report.get("failed", [])[:3]:
         if failed["node"].startswith("test."):
             found.append(f"./nightshift rows {failed['node'].split('.')[2]}    the rows this test found")
+    if report.get("quarantined"):
+        found.append("./nightshift quarantine    the rows that were kept out, as they were shipped")
     if running.codes.get("land"):
         found.append("./nightshift status    what was refused and by which table")
     found.append("./nightshift status    freshness of every source, health of every mart")

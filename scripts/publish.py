@@ -84,7 +84,7 @@ def publish(keep: int) -> int:
     with night_lock("publish"):
         report = read_json(folder("warehouse") / REPORT)
         if report is None or report["on"] is None:
-            raise Stop("nothing has been built yet; run `./nightshift build` first", USAGE)
+            raise Stop("nothing has been built yet; run `./nightshift build` first", FAILED)
         clean_up()
         with warehouse() as connection:
             current = Published.read(current_folder()) if current_folder() else None

@@ -77,6 +77,7 @@ def gather() -> dict[str, Any]:
     last = read_json(folder("warehouse") / LAST)
     night = last["on"] if last else None
     newest = _newest_dumps(night)
+    report = read_json(folder("warehouse") / REPORT) or {}
     return {
         "home": str(home()),
         "running": holder(),
@@ -84,8 +85,8 @@ def gather() -> dict[str, Any]:
         "seconds_since_last_night": _seconds_since(last["finished_at"]) if last else None,
         "published": _published(shown),
         "sources": _sources(newest, night),
-        "quarantine": _quarantine(newest, night),
-        "failed": [failed["node"] for failed in (read_json(folder("warehouse") / REPORT) or {}).get("failed", [])],
+        "quarantine": _quarantine(report, night),
+        "failed": [failed["node"] for failed in report.get("failed", [])],
         "bytes": {layer: sum(entry.stat().st_size for entry in files_below(folder(layer))) for layer in LAYERS},
         "disk_free_bytes": shutil.disk_usage(home()).free if home().exists() else None,
     }
@@ -185,17 +186,17 @@ def _sources(newest: dict[tuple[str, str], list[Dump]], night: str | None) -> li
     return found
 
 
-def _quarantine(newest: dict[tuple[str, str], list[Dump]], night: str | None) -> list[dict[str, Any]]:
-    """What was kept out at the door in the week before the night, by table and reason."""
+def _quarantine(report: dict[str, Any], night: str | None) -> list[dict[str, Any]]:
+    """What was kept out in the week before the night, by table and reason."""
     if night is None:
         return []
     since = str(date.fromisoformat(night) - timedelta(days=6))
-    counted: Counter[tuple[str, str]] = Counter()
-    for dump in dumps(night):
-        if dump.arrived_on >= since:
-            for reason, number in (dump.manifest().get("quarantined") or {}).items():
-                counted[f"{dump.backend}.{dump.table}", reason] += number
-    return [{"table": table, "reason": reason, "rows": number} for (table, reason), number in counted.most_common()]
+    counted: Counter[tuple[str, str, str]] = Counter()
+    for entry in report.get("quarantined", []):
+        if entry["arrived_on"] >= since:
+            counted[entry["table"], entry["layer"], entry["reason"]] += entry["rows"]
+    names = ("table", "layer", "reason", "rows")
+    return [dict(zip(names, (*key, number), strict=True)) for key, number in counted.most_common()]
 
 
 def _state(days: int | None, allowed: Freshness) -> str:
@@ -247,10 +248,9 @@ def _print(found: dict[str, Any]) -> None:
         [s["table"], s["arrived_on"], s["days_behind"], s["rows"], s["state"], s["owner"]] for s in found["sources"]
     ]
     print(console.table(["table", "newest dump", "days behind", "rows", "state", "owner"], rows))
-    print("\nQuarantine at the door, the last 7 days")
-    print(
-        console.table(["table", "reason", "rows"], [[q["table"], q["reason"], q["rows"]] for q in found["quarantine"]])
-    )
+    print("\nQuarantine, the last 7 days (./nightshift quarantine TABLE shows the rows)")
+    kept_out = [[q["table"], q["layer"], q["reason"], q["rows"]] for q in found["quarantine"]]
+    print(console.table(["table", "layer", "reason", "rows"], kept_out))
     sizes = [f"{layer} {size(number)}" for layer, number in found["bytes"].items() if number]
     print(f"\nDisk         {', '.join(sizes) or 'nothing yet'}; {size(found['disk_free_bytes'] or 0)} free")
     print(f"Under        {found['home']}")

@@ -1,0 +1,252 @@
+"""A night over a small project: what it does, does again, and does not do again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import duckdb
+import pytest
+from ledger_harness import ROOT, Ledger
+
+from scripts.console import DONE, FAILED, LOCKED
+
+PLAYS = [(f"p{n}", f"m{n % 3}", f"t{n % 4}", 31_000) for n in range(12)]
+MANY_PLAYS = [(f"p{n}", f"m{n % 3}", f"t{n % 4}", 31_000) for n in range(120)]
+STREAMS = "sum(case when ms_played >= (select min(stream_ms) from {{ ref('thresholds') }}) then 1 else 0 end)"
+TRACKS = [(f"t{n}", f"a{n % 2}") for n in range(4)]
+# Every type a published column may have: the hash spelled in Python must equal the one spelled in Jinja.
+EVERY_TYPE = """
+{{ config(materialized='whole') }}
+select 1 as row_number, cast('text' as varchar) as a_varchar, true as a_boolean, cast(7 as integer) as an_integer,
+    cast(7000000000 as bigint) as "A Bigint", cast(0.1 as double) as a_double,
+    cast(1.50 as decimal(18, 2)) as a_decimal,
+    date '2026-01-02' as a_date, timestamp '2026-01-02 03:04:05.678' as a_timestamp, 'x' as _dump_id
+union all
+select 2, null, null, null, null, null, null, null, null, null
+"""
+
+
+class Project(Ledger):
+    """The ledger's test project, run by ``./nightshift`` instead of by dbt."""
+
+    def arrive(self, day: str, plays=PLAYS) -> None:
+        self.land(day, [(f"{day}-{play[0]}", *play[1:], day) for play in plays])
+        self.land(day, TRACKS, table="tracks")
+
+    def run(self, *arguments, fault="", **options) -> subprocess.CompletedProcess:
+        environment = {
+            **os.environ,
+            "NIGHTSHIFT_HOME": str(self.home),
+            "NIGHTSHIFT_PROJECT": str(self.root),
+            "NIGHTSHIFT_PROJECT_MACROS": str(ROOT / "macros"),
+            "NIGHTSHIFT_FAULT": fault,
+            "PYTHONPATH": str(ROOT),
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "scripts.nightshift", *arguments],
+            env=environment,
+            cwd=self.root,
+            text=True,
+            capture_output=True,
+            **options,
+        )
+
+    @property
+    def current(self) -> str:
+        return (self.home / "published/current").resolve().name
+
+    def published(self, sql: str) -> list[tuple]:
+        with duckdb.connect(str(self.home / "published/current/marts.duckdb"), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def report(self) -> dict:
+        return json.loads((self.home / "warehouse/build.json").read_text())
+
+    def rebuilt(self) -> dict[str, list[str]]:
+        return {entry["model"]: entry["days"] for entry in self.report()["rebuilt"]}
+
+    def hashes(self) -> dict[str, str]:
+        record = json.loads((self.home / "published/current/_published.json").read_text())
+        return {mart["name"]: mart["hash"] for mart in record["marts"]}
+
+
+def make(root) -> Project:
+    project = Project(root)
+    shutil.copytree(
+        ROOT / "backends", project.root / "backends", ignore=lambda _, names: set(names) - {"nightshift.yml"}
+    )
+    (project.root / "models/marts/business/every_type.sql").write_text(EVERY_TYPE)
+    project.edit(
+        "models/marts/business/plays_so_far.yml",
+        "  - name: listening_daily\n    columns:\n",
+        "  - name: listening_daily\n    config: {meta: {owner: Somebody}}\n    columns:\n"
+        "      - {name: streams, data_tests: [{not_null: {config: {where: plays > 100}}}]}\n",
+    )
+    return project
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """Nights one after the other, as the tests below go: their order matters."""
+    return make(tmp_path_factory.mktemp("project"))
+
+
+def test_the_first_night_takes_in_everything_and_publishes_it(project):
+    for day in (1, 2):
+        project.arrive(f"2026-01-0{day}")
+    done = project.run("night")
+    assert done.returncode == DONE, done.stdout + done.stderr
+    assert project.current == "2026-01-02-1"
+    assert project.published("select count(*) from core.fct_plays") == [(24,)]
+    assert project.published("select owner from operations.mart_health where mart = 'business.listening_daily'") == [
+        ("Somebody",)
+    ]
+    assert project.published('select "A Bigint", _dump_id from business.every_type order by row_number') == [
+        (7_000_000_000, "x"),
+        (None, None),
+    ]
+    for word in ("the night of 2026-01-02", "Rebuilt", "Quarantine   nothing", "Took", "marts.duckdb", "Next"):
+        assert word in done.stdout
+
+
+def test_a_night_with_nothing_new_says_so_and_starts_no_build(project):
+    before = project.report()
+    run_row = list((project.home / "landing/nightshift/runs").glob("dt=*/*"))
+    done = project.run("night")
+    assert done.returncode == DONE
+    assert "nothing new" in done.stdout
+    assert "build " not in done.stdout
+    assert project.report() == before
+    assert [path.parent.name for path in run_row] == ["dt=2026-01-03"], (
+        "the night is on record, for the next one to see"
+    )
+    assert list((project.home / "landing/nightshift/runs").glob("dt=*/*")) == run_row
+
+
+def test_missed_nights_are_made_up_in_order(project):
+    for day in (3, 5):
+        project.arrive(f"2026-01-0{day}")
+    done = project.run("night")
+    assert done.returncode == DONE, done.stdout + done.stderr
+    assert done.stdout.index("the night of 2026-01-03") < done.stdout.index("the night of 2026-01-05")
+    assert sorted(path.name for path in (project.home / "published").iterdir() if path.is_dir()) == [
+        "2026-01-02-1",
+        "2026-01-03-1",
+        "2026-01-05-1",
+        "current",
+    ]
+    assert project.rebuilt()["fct_plays"] == ["2026-01-05"]
+
+
+def test_plan_says_what_the_next_build_does_and_changes_nothing(project):
+    project.edit("models/marts/business/listening_daily.sql", "count(*) as plays", "count(*) + 0 as plays")
+    before = project.hashes()
+    done = project.run("plan", "--json")
+    assert done.returncode == DONE, done.stdout + done.stderr
+    planned = {entry["model"]: (entry["days"], entry["reasons"]) for entry in json.loads(done.stdout)["models"]}
+    days = ["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-05"]
+    assert planned == {"listening_daily": (days, ["definition changed"])}
+    assert project.rebuilt()["fct_plays"] == ["2026-01-05"], "plan left the last build's report alone"
+    done = project.run("night")
+    assert done.returncode == DONE, done.stdout + done.stderr
+    assert project.rebuilt() == {"listening_daily": days}
+    assert project.report()["rebuilt"][0]["reasons"] == ["definition changed"]
+    assert project.hashes() == before, "the same numbers in other words"
+    assert "nothing changed since 2026-01-05-1" in done.stdout
+
+
+def test_a_failing_test_keeps_its_domain_back_and_shows_its_rows(project):
+    project.arrive("2026-01-06", MANY_PLAYS)
+    project.edit("models/marts/business/listening_daily.sql", STREAMS, f"case when count(*) < 100 then {STREAMS} end")
+    done = project.run("night")
+    assert done.returncode == FAILED
+    assert "FAILED not_null_listening_daily_streams" in done.stderr
+    assert "business is late since 2026-01-06 (its last good version is shown)" in done.stderr
+    assert project.published("select max(played_on) = '2026-01-06' from core.fct_plays") == [(True,)]
+    assert project.published("select max(played_on) = '2026-01-05' from business.listening_daily") == [(True,)]
+    shown = project.run("rows", "not_null_listening")
+    assert shown.returncode == DONE, shown.stderr
+    assert "2026-01-06" in shown.stdout
+    status = project.run("status", "--check")
+    assert status.returncode == 2
+    assert status.stdout.startswith("CRITICAL - late since 2026-01-06: business")
+    assert "nothing new" not in project.run("night").stdout, "a night that failed is tried again"
+
+
+def test_a_repaired_definition_brings_the_domain_back(project):
+    project.edit("models/marts/business/listening_daily.sql", f"case when count(*) < 100 then {STREAMS} end", STREAMS)
+    done = project.run("night")
+    assert done.returncode == DONE, done.stdout + done.stderr
+    assert project.published("select max(played_on) = '2026-01-06' from business.listening_daily") == [(True,)]
+    assert project.run("status", "--check").returncode == DONE
+    status = json.loads(project.run("status", "--json").stdout)
+    assert status["last_night"]["on"] == "2026-01-06"
+    assert {mart["mart"] for mart in status["published"]["marts"]} >= {"core.fct_plays", "business.listening_daily"}
+    assert not any(mart["is_late"] for mart in status["published"]["marts"])
+
+
+def test_readers_who_were_rolled_back_stay_there_until_somebody_publishes(project):
+    before = project.current
+    assert project.run("rollback", "2026-01-05-1").returncode == DONE
+    assert project.current == "2026-01-05-1"
+    done = project.run("night")
+    assert "nothing new" in done.stdout
+    assert "was rolled back" in done.stderr
+    assert project.current != before
+    assert project.run("status", "--check").stdout.startswith("WARNING - readers were rolled back")
+    assert project.run("publish").returncode == DONE
+    assert project.published("select max(played_on) = '2026-01-06' from core.fct_plays") == [(True,)]
+
+
+def test_an_earlier_day_hides_what_arrived_since(project):
+    done = project.run("night", "--on", "2026-01-03")
+    assert done.returncode == DONE, done.stdout + done.stderr
+    assert project.published("select max(played_on) = '2026-01-03' from core.fct_plays") == [(True,)]
+    assert project.current == "2026-01-03-2"
+
+
+def test_a_second_night_is_told_who_is_running(project):
+    hold = (
+        "import time\nfrom scripts.lock import night_lock\n"
+        "with night_lock('night'):\n    print('held', flush=True)\n    time.sleep(60)"
+    )
+    environment = {**os.environ, "NIGHTSHIFT_HOME": str(project.home)}
+    with subprocess.Popen(
+        [sys.executable, "-c", hold], env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        try:
+            holder.stdout.readline()
+            for step in ("night", "build", "publish", "plan", "rollback"):
+                done = project.run(step)
+                assert done.returncode == LOCKED, step
+                assert f"process {holder.pid}" in done.stderr
+            assert f"Running      `night` (process {holder.pid})" in project.run("status").stdout
+        finally:
+            holder.kill()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("point", [
+    "night:before-land", "night:before-build", "build:before-dbt", "build:after-dbt", "night:before-publish",
+    "publish:before-link", "night:before-record", "night:after-commit", "night:after-record",
+])  # fmt: skip
+def test_killed_anywhere_a_night_run_again_publishes_the_same(tmp_path, point):
+    undisturbed, killed = make(tmp_path / "undisturbed"), make(tmp_path / "killed")
+    for project in (undisturbed, killed):
+        project.arrive("2026-01-01")
+        assert project.run("night").returncode == DONE
+        project.arrive("2026-01-02")
+    assert undisturbed.run("night").returncode == DONE
+    done = killed.run("night", fault=point)
+    assert done.returncode in (-signal.SIGKILL, 5), f"{point} was not passed: {done.stdout}{done.stderr}"
+    done = killed.run("night")
+    assert done.returncode == DONE, done.stdout + done.stderr
+    assert killed.hashes() == undisturbed.hashes()
+    assert killed.current == undisturbed.current
+    left = [path.name for path in (killed.home / "published").iterdir() if path.name.startswith(".")]
+    assert not left
