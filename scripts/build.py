@@ -163,12 +163,21 @@ def as_date(value: datetime | None) -> date | None:
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, day: date | None) -> None:
-    """Write what dbt is to see; give a new warehouse an identity, so that records of an older one are told apart."""
+    """Write what dbt is to see, and what tells this warehouse's records from others'.
+
+    An identity, because a warehouse may be made anew; the engine's versions with the ledger's number from which each
+    wrote, because hashes are an engine's own.
+    """
     if day is not None:
         set_day(connection, day)
     connection.execute(
         "create schema if not exists ops; create table if not exists ops.identity as select uuid() as id"
     )
+    connection.execute("create table if not exists ops.engines (version varchar, since bigint)")
+    known = connection.execute("select arg_max(version, since) from ops.engines").fetchone()[0]
+    if known != duckdb.__version__:
+        since = last_sequence(connection) + 1 if known else 0
+        connection.execute("insert into ops.engines values (?, ?)", [duckdb.__version__, since])
 
 
 def last_sequence(connection: duckdb.DuckDBPyConnection) -> int:

@@ -16,7 +16,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -202,6 +202,7 @@ def _plan(connection: duckdb.DuckDBPyConnection, report: dict[str, Any], current
         night=night,
         previous=current.run_id if current else None,
         identity=report["identity"],
+        engine=duckdb.__version__,
         marts=[],
         domains=domains,
         files={},
@@ -214,7 +215,7 @@ def _plan(connection: duckdb.DuckDBPyConnection, report: dict[str, Any], current
         elif f"{mart['schema']}.{mart['name']}" not in before:
             planned.marts.append(_missing(mart))
     late = {name for name, domain in domains.items() if domain.late_since}
-    planned.marts += [mart for mart in before.values() if mart.domain in late]
+    planned.marts += [_kept(mart, current) for mart in before.values() if mart.domain in late]
     planned.marts.sort(key=lambda mart: (mart.domain, mart.name))
     planned.files = {
         file: planned.signature(file)
@@ -267,29 +268,36 @@ def _certified(
 
 def _newest(connection: duckdb.DuckDBPyConnection, mart: dict[str, Any], before: dict[str, Mart], run_id: str) -> Mart:
     """A mart as the warehouse has it now, with the ledger's word for what is in it."""
+    since = connection.execute("select max(since) from ops.engines").fetchone()[0]
     rows = connection.execute(
-        "select cast(day as varchar), output_hash, row_count from ops.fresh "
+        "select cast(day as varchar), output_hash, row_count, sequence < ? from ops.fresh "
         "where relation = ? and output_hash not in ('gone', 'empty', 'created', 'started') order by day",
-        [mart["name"]],
+        [since, mart["name"]],
     ).fetchall()
-    days: dict[str, str] = {}
-    if mart["materialized"] == "by_day":
-        days = {day: output for day, output, _ in rows}
-        found, number = _of_days(days), sum(row[2] for row in rows)
-    elif rows:
-        _, found, number = rows[-1]
-    else:
-        found, number = _hash_table(connection, f'"{mart["schema"]}"."{mart["name"]}"', None)
+    found = {day: output for day, output, _, _ in rows}
+    number = sum(row[2] for row in rows)
+    if not rows or any(is_older for _, _, _, is_older in rows):
+        # a view, or rows hashed by another version of the engine: their hash is whatever it is now
+        found, number = _hash_table(connection, f'"{mart["schema"]}"."{mart["name"]}"', mart["day"])
     described = hashlib.sha256(json.dumps([mart["description"], mart["columns"]]).encode()).hexdigest()[:16]
     old = before.get(f"{mart['schema']}.{mart['name']}")
     return Mart(
         **{key: mart[key] for key in ("name", "schema", "domain", "owner", "publish", "day")},
         row_count=number,
-        hash=found,
+        hash=(total := _of_days(found)),
         described=described,
-        changed_run=old.changed_run if old and old.hash == found else run_id,
-        days=days if mart["publish"] == "facts" else {},
+        changed_run=old.changed_run if old and old.hash == total else run_id,
+        days=found if mart["publish"] == "facts" else {},
     )
+
+
+def _kept(mart: Mart, current: Published) -> Mart:
+    """A mart as readers see it now; hashed anew if another version of the engine wrote down its hash."""
+    if current.engine == duckdb.__version__ or mart.hash is None or mart.is_facts:
+        return mart
+    file = folder("published") / current.run_id / "marts.duckdb"
+    with duckdb.connect(str(file), read_only=True, config=settings()) as connection:
+        return replace(mart, hash=_of_days(_hash_table(connection, mart.relation("marts.duckdb"), mart.day)[0]))
 
 
 def _missing(mart: dict[str, Any]) -> Mart:
@@ -419,7 +427,7 @@ def _check(planned: Published, file: str, path: Path) -> None:
         for mart in planned.shown_in(file):
             if mart.hash and not mart.is_facts:
                 found, _ = _hash_table(connection, mart.relation(file), mart.day)
-                _compare(mart.key, file, found, mart.hash)
+                _compare(mart.key, file, _of_days(found), mart.hash)
 
 
 def _compare(what: str, where: str, found: str, expected: str) -> None:
@@ -431,19 +439,20 @@ def _compare(what: str, where: str, found: str, expected: str) -> None:
         )
 
 
-def _hash_table(connection: duckdb.DuckDBPyConnection, relation: str, day: str | None) -> tuple[str, int]:
-    """Hash and rows of a relation, by the ledger's formula; of a by-day mart by its days."""
+def _hash_table(
+    connection: duckdb.DuckDBPyConnection, relation: str, day: str | None
+) -> tuple[dict[str | None, str], int]:
+    """Hashes by day, by the ledger's formula, and the number of rows; a relation without days has one hash, of None."""
     columns = connection.execute(f"select column_name, column_type from (describe from {relation})").fetchall()
-    if day is None:
-        return connection.execute(f"select {rows_hash(columns)}, count(*) from {relation}").fetchone()
-    rows = connection.execute(
-        f'select cast("{day}" as varchar), {rows_hash(columns)}, count(*) from {relation} group by "{day}"'
-    ).fetchall()
-    return _of_days({row[0]: row[1] for row in rows}), sum(row[2] for row in rows)
+    key = f'cast("{day}" as varchar)' if day else "cast(null as varchar)"
+    rows = connection.execute(f"select {key}, {rows_hash(columns)}, count(*) from {relation} group by all").fetchall()
+    if not rows and day is None:
+        rows = connection.execute(f"select null, {rows_hash(columns)}, 0 from {relation}").fetchall()
+    return {row[0]: row[1] for row in rows}, sum(row[2] for row in rows)
 
 
-def _of_days(days: dict[str, str]) -> str:
-    """One hash of a by-day mart from the hashes of its days."""
+def _of_days(days: dict[str | None, str]) -> str:
+    """One hash of a mart from the hashes of its days."""
     return hashlib.md5(",".join(f"{day}:{output}" for day, output in sorted(days.items())).encode()).hexdigest()
 
 
@@ -470,7 +479,7 @@ def _make_facts(
             f"to '{_quoted(making / part)}' (format parquet, compression zstd)"
         )
         found, _ = _hash_table(connection, f"read_parquet('{_quoted(making / part)}', hive_partitioning = false)", None)
-        _compare(f"{mart.key} of {day}", part, found, output)
+        _compare(f"{mart.key} of {day}", part, found[None], output)
         (making / part).chmod(0o444)
     fault_point("publish:after-facts")
 

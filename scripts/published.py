@@ -94,6 +94,7 @@ class Published:
     night: str
     previous: str | None
     identity: str
+    engine: str  # its version: hashes are an engine's own
     marts: list[Mart]
     domains: dict[str, Domain]
     files: dict[str, str]  # name → signature of what is in it
@@ -105,7 +106,7 @@ class Published:
         if found is None:
             return None
         return Published(
-            **{key: found[key] for key in ("run_id", "number", "night", "previous", "identity", "files")},
+            **{key: found[key] for key in ("run_id", "number", "night", "previous", "identity", "engine", "files")},
             marts=[Mart(**mart) for mart in found["marts"]],
             domains={name: Domain(**domain) for name, domain in found["domains"].items()},
         )

@@ -13,6 +13,7 @@ from scripts.warehouse import rows_hash, warehouse_file
 TABLES = """
     create schema if not exists ops;
     create table if not exists ops.identity as select uuid() as id;
+    create table if not exists ops.engines as select version() as version, 0 as since;
     create table if not exists ops.ledger (sequence bigint, relation varchar, model varchar, domain varchar, day date,
         logic_hash varchar, inputs varchar, output_hash varchar, row_count bigint, run_id varchar,
         recorded_at timestamp);

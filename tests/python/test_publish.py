@@ -264,6 +264,24 @@ def test_a_table_changed_behind_the_ledgers_back_is_not_published(home, made):
     assert amounts(home) == {1.0}
 
 
+def test_a_new_version_of_the_engine_hashes_otherwise_and_stops_nothing(home, made):
+    made.build("2026-01-03", all_marts(1))
+    run()
+    record = current(home) / "_published.json"
+    written = json.loads(record.read_text())
+    for mart in written["marts"]:
+        mart["hash"] = "of another version"
+        mart["days"] = dict.fromkeys(mart["days"], "of another version")
+    record.write_text(json.dumps({**written, "engine": "0.0.1"}))
+    with duckdb.connect(str(warehouse_file())) as connection:
+        connection.execute("update ops.ledger set output_hash = 'of another version'")
+        connection.execute("insert into ops.engines select 'v99', max(sequence) + 1 from ops.ledger")
+    made.build("2026-01-04", {"core.dim_plan": rows(2)}, failed={"business": "late, so carried over"})
+    assert run() == FAILED
+    assert amounts(home, "core.dim_plan") == {2.0}
+    assert amounts(home, "finance.journal") == amounts(home, "business.revenue_daily") == {1.0}
+
+
 def test_new_words_alone_are_published(home, made):
     made.build("2026-01-03", all_marts(1))
     run()
