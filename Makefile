@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 UV := $(PY) -m uv pip install --quiet --python $(PY) --require-hashes
 
-.PHONY: night nights plan status test test-nightly test-on-demand lint docs clean env env-test
+.PHONY: night nights plan status test test-nightly test-on-demand bench lint docs clean env env-test
 .DEFAULT_GOAL := night
 
 # The environment is exactly the lock file; tests need a few packages more.
@@ -16,11 +16,13 @@ UV := $(PY) -m uv pip install --quiet --python $(PY) --require-hashes
 	@$(UV) -r requirements.lock
 	@touch $@
 
-.venv/installed-test: requirements-test.lock .venv/installed
+.venv/installed-test: requirements-test.lock | .venv/bin/uv
 	@$(UV) -r requirements-test.lock
-	@touch $@
+	@touch .venv/installed $@
 
+# A plain `dbt build` needs the folder of its warehouse to be there.
 env: .venv/installed
+	@mkdir -p $${NIGHTSHIFT_HOME:-var}/dev
 env-test: .venv/installed-test
 
 night: env
@@ -38,14 +40,20 @@ clean: env
 	@./nightshift clean
 	@rm -rf target logs .pytest_cache .ruff_cache .hypothesis
 
+# A file of tests stays in one process, in order: some tell one story.
 test: env-test
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-nightly: env-test
 	$(PY) -m pytest -m nightly
 
 test-on-demand: env-test
 	$(PY) -m pytest -m on_demand
+
+# What it costs; docs/performance.md says what came out here.
+bench: env
+	$(PY) -m scripts.bench.simulate
+	$(PY) -m scripts.bench.nights
 
 lint: env-test
 	$(PY) -m ruff check .

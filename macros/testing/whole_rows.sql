@@ -7,8 +7,20 @@ select * from {{ model }} where {{ column_name }} is null
 {% endmacro %}
 
 {% macro default__test_relationships(model, column_name, to, field) %}
+with child as (
+
+    select * from {{ model }} where {{ column_name }} is not null
+
+),
+
+parent as (
+
+    select {{ field }} as parent_key from {{ to }}
+
+)
+
 select child.*
-from {{ model }} as child
-left join {{ to }} as parent on parent.{{ field }} = child.{{ column_name }}
-where child.{{ column_name }} is not null and parent.{{ field }} is null
+from child
+left join parent on child.{{ column_name }} = parent.parent_key
+where parent.parent_key is null
 {% endmacro %}
