@@ -71,7 +71,7 @@ def _table(backend: Backend, table: Table) -> dict:
         "name": table.name,
         "identifier": table.identifier,
         "description": table.description,
-        "config": {"meta": {key: value for key, value in meta.items() if value or value == 0 and value is not False}},
+        "config": {"meta": {key: value for key, value in meta.items() if value or (value == 0 and value is not False)}},
         "columns": [_column(column) for column in table.landed],
     }
 

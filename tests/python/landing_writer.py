@@ -36,7 +36,9 @@ def write_dump(
     contract: Table = BACKENDS[backend].tables[name]
     covers_on = covers_on or arrived_on
     types = {column.name: column.landed_type for column in contract.landed}
-    content = json.dumps([table, covers_on if contract.kind == "snapshot" else "", slot, rows], default=str, sort_keys=True)
+    content = json.dumps(
+        [table, covers_on if contract.kind == "snapshot" else "", slot, rows], default=str, sort_keys=True
+    )
     dump_id = hashlib.sha256(content.encode()).hexdigest()[:16]
     folder = landing / backend / name / f"dt={arrived_on}" / dump_id
     if folder.exists():
@@ -59,10 +61,19 @@ def write_dump(
     for column in contract.control_totals:
         counted[column] = str(connection.execute(f"select coalesce(sum({column}), 0) from dump").fetchone()[0])
     manifest = {
-        "format": 1, "backend": backend, "table": name, "kind": contract.kind, "dump_id": dump_id,
-        "arrived_on": arrived_on, "covers_on": covers_on, "slot": slot or covers_on, "supersedes": list(supersedes),
-        "rows": sum(n for _, n in days), "files": [{"name": "part-0.parquet"}],
-        "event_days": [{"day": day, "rows": n} for day, n in days], "quarantined": dict(refused or {}),
+        "format": 1,
+        "backend": backend,
+        "table": name,
+        "kind": contract.kind,
+        "dump_id": dump_id,
+        "arrived_on": arrived_on,
+        "covers_on": covers_on,
+        "slot": slot or covers_on,
+        "supersedes": list(supersedes),
+        "rows": sum(n for _, n in days),
+        "files": [{"name": "part-0.parquet"}],
+        "event_days": [{"day": day, "rows": n} for day, n in days],
+        "quarantined": dict(refused or {}),
         "control_totals": {name: {"declared": (declared or {}).get(name), "counted": n} for name, n in counted.items()},
     }
     (folder / "_manifest.json").write_text(json.dumps(manifest))
@@ -70,7 +81,13 @@ def write_dump(
 
 
 def _values(
-    table: Table, types: Mapping[str, str], row: Mapping[str, Any], line: int, arrived_on: str, covers_on: str, dump_id: str
+    table: Table,
+    types: Mapping[str, str],
+    row: Mapping[str, Any],
+    line: int,
+    arrived_on: str,
+    covers_on: str,
+    dump_id: str,
 ) -> list[Any]:
     """One row in the order of the landed columns, lineage included."""
     unknown = set(row) - set(types)
@@ -81,7 +98,12 @@ def _values(
         event_at = str(row.get("_event_at") or row[table.event_at])
         event_on = event_at[:10]
     lineage = {
-        "_event_at": event_at, "_event_on": event_on, "_covers_on": covers_on, "_arrived_on": arrived_on,
-        "_dump_id": dump_id, "_source_file": "rows of a test", "_source_line": line,
+        "_event_at": event_at,
+        "_event_on": event_on,
+        "_covers_on": covers_on,
+        "_arrived_on": arrived_on,
+        "_dump_id": dump_id,
+        "_source_file": "rows of a test",
+        "_source_line": line,
     }
     return [{**row, **lineage}.get(name) for name in types]
