@@ -58,3 +58,5 @@ bench: env
 lint: env-test
 	$(PY) -m ruff check .
 	./nightshift sources --check
+	@mkdir -p target/lint/dev
+	NIGHTSHIFT_HOME=target/lint $(PY) -m sqlfluff lint --disable-progress-bar models $(wildcard tests/sql)

@@ -12,7 +12,7 @@ from scripts.backends import Backend, Column, Table, load_all
 from scripts.console import FAILED, Stop, say
 from scripts.home import PROJECT
 
-HEADER = "# Generated from backends/{0}.yml by ./nightshift sources; edit that file and run it again.\n"
+SAID = "Generated from backends/{0}.yml by ./nightshift sources; edit that file and run it again."
 
 
 def render(backend: Backend) -> str:
@@ -30,14 +30,14 @@ def render(backend: Backend) -> str:
         ],
     }
     text = yaml.dump(document, Dumper=_Indented, sort_keys=False, allow_unicode=True, width=110)
-    return HEADER.format(backend.name) + text
+    return f"# {SAID.format(backend.name)}\n{text}"
 
 
 def render_rules(backend: Backend) -> str:
     """The rules of a backend's tables as a macro: unlike the sources' meta, dbt's unit tests see it."""
     rules = {table.name: dict(table.rules) for table in backend.tables.values()}
     return (
-        f"{{#- Generated from backends/{backend.name}.yml by ./nightshift sources; edit that file and run it again. -#}}\n"
+        f"{{#- {SAID.format(backend.name)} -#}}\n"
         f"{{% macro rules_of_{backend.name}() %}}\n"
         f"  {{{{- return({json.dumps(rules, indent=2).replace(chr(10), chr(10) + '  ')}) -}}}}\n"
         "{% endmacro %}\n"

@@ -54,7 +54,8 @@ def write_dump(
     connection.execute("delete from dump where _dump_id is null")
     ids = ", ".join(f"{n}: {int(hashlib.md5(n.encode()).hexdigest()[:7], 16)}" for n in types)
     connection.execute(
-        f"copy (from dump order by _event_on, _source_line) to '{folder}/part-0.parquet' (format parquet, field_ids {{{ids}}})"
+        f"copy (from dump order by _event_on, _source_line) to '{folder}/part-0.parquet' "
+        f"(format parquet, field_ids {{{ids}}})"
     )
     days = connection.execute("select cast(_event_on as varchar), count(*) from dump group by 1 order by 1").fetchall()
     counted: dict[str, Any] = {"rows": len(rows) + sum((refused or {}).values())}

@@ -1,4 +1,4 @@
-"""Staging keeps its contract: its text follows the backends' YAML, every row goes one way, and what is wrong stops it."""
+"""Staging: its text follows the backends' YAML, every row goes one way, and what is wrong stops what is built on it."""
 
 from __future__ import annotations
 
