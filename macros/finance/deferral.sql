@@ -4,7 +4,7 @@
 #}
 {% macro units_rendered(day, service_from, service_to) -%}
   {%- if var('deferral_method') == 'exact_time' -%}
-    greatest(0, least({{ seconds_between(service_from, service_to) }}, {{ seconds_between(service_from, 'cast(' ~ add_periods(day, 1, 'day') ~ ' as timestamp)') }}))
+    greatest(0, least({{ service_units(service_from, service_to) }}, {{ seconds_between(service_from, 'cast(' ~ add_periods(day, 1, 'day') ~ ' as timestamp)') }}))
   {%- elif var('deferral_method') == 'whole_days' -%}
     greatest(0, least({{ service_units(service_from, service_to) }}, {{ days_between('cast(' ~ service_from ~ ' as date)', day) }} + 1))
   {%- else -%}
@@ -12,10 +12,10 @@
   {%- endif -%}
 {%- endmacro %}
 
-{# The length of a service: whole days (at least one), or seconds. #}
+{# The length of a service: whole days or seconds, at least one. #}
 {% macro service_units(service_from, service_to) -%}
   {%- if var('deferral_method') == 'exact_time' -%}
-    {{ seconds_between(service_from, service_to) }}
+    greatest(1, {{ seconds_between(service_from, service_to) }})
   {%- else -%}
     greatest(1, {{ days_between('cast(' ~ service_from ~ ' as date)', 'cast(' ~ service_to ~ ' as date)') }})
   {%- endif -%}
@@ -23,7 +23,7 @@
 
 {# Cents of an amount earned when a day ends: the amount's share of the service rendered, towards zero, so that days add up to it. #}
 {% macro cents_earned(cents, day, service_from, service_to) -%}
-  {{ whole_quotient(cents ~ ' * ' ~ units_rendered(day, service_from, service_to), service_units(service_from, service_to)) }}
+  {{ whole_quotient('(' ~ cents ~ ') * ' ~ units_rendered(day, service_from, service_to), service_units(service_from, service_to)) }}
 {%- endmacro %}
 
 {# The last day on which a service earns anything. #}

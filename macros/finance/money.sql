@@ -2,6 +2,12 @@
 {% macro in_reporting_currency(amount, exchange_rate) %}cast(cast({{ amount }} as decimal(19, 2)) * cast({{ exchange_rate }} as decimal(18, 8)) as decimal(18, 2)){% endmacro %}
 
 {# An amount as a whole number of cents, and back. #}
-{% macro cents(amount) %}cast({{ amount }} * 100 as bigint){% endmacro %}
+{% macro cents(amount) %}cast(({{ amount }}) * 100 as bigint){% endmacro %}
 
 {% macro from_cents(cents) %}cast(cast({{ cents }} as decimal(18, 0)) * cast(0.01 as decimal(3, 2)) as decimal(18, 2)){% endmacro %}
+
+{# Currency of the books: the euro, for which the European Central Bank's rates are quoted. #}
+{% macro reporting_currency() %}{{ return("'EUR'") }}{% endmacro %}
+
+{# The rate of a row joined from int_finance__exchange_rates; the currency of the books itself needs none. #}
+{% macro rate_of(currency, rates) %}case when {{ currency }} = {{ reporting_currency() }} then 1 else {{ rates }}.exchange_rate end{% endmacro %}

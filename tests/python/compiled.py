@@ -37,8 +37,17 @@ def manifest(variables: str = "{}") -> dict[str, Any]:
     found = home / "target" / "manifest.json"
     if not found.exists():
         (home / "dev").mkdir(parents=True, exist_ok=True)
-        command = [str(Path(sys.executable).with_name("dbt")), "compile", "--profiles-dir", str(ROOT), "--vars", variables,
-                   "--target-path", str(home / "making"), "--no-partial-parse"]
+        command = [
+            str(Path(sys.executable).with_name("dbt")),
+            "compile",
+            "--profiles-dir",
+            str(ROOT),
+            "--vars",
+            variables,
+            "--target-path",
+            str(home / "making"),
+            "--no-partial-parse",
+        ]
         env = {**os.environ, "NIGHTSHIFT_HOME": str(home), "DBT_LOG_PATH": str(home / "logs")}
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-5000:]
@@ -51,11 +60,15 @@ class Models:
 
     def __init__(self, **variables: Any) -> None:
         self.manifest = manifest(json.dumps(variables, sort_keys=True))
-        self.nodes = {node["name"]: node for node in self.manifest["nodes"].values() if node["resource_type"] in ("model", "seed")}
+        self.nodes = {
+            node["name"]: node for node in self.manifest["nodes"].values() if node["resource_type"] in ("model", "seed")
+        }
         self.made: set[str] = set()
         self.filled: set[str] = set()
         self.connection = duckdb.connect(config={"threads": 1})
-        self.connection.execute("set TimeZone = 'UTC'; attach ':memory:' as warehouse; use warehouse; create schema landing")
+        self.connection.execute(
+            "set TimeZone = 'UTC'; attach ':memory:' as warehouse; use warehouse; create schema landing"
+        )
         for backend in BACKENDS.values():
             for table in backend.tables.values():
                 columns = ", ".join(f"{column.name} {column.landed_type}" for column in table.landed)
@@ -74,13 +87,22 @@ class Models:
             assert not unknown, f"{table} has no {sorted(unknown)}"
             event_at = None if contract.kind == "snapshot" else str(row.get("_event_at") or row[contract.event_at])
             event_on = event_at[:10] if event_at else row["_covers_on"]
-            lineage = {"_event_at": event_at, "_event_on": event_on, "_covers_on": event_on, "_arrived_on": arrived_on or event_on,
-                       "_dump_id": "test", "_source_file": "rows of a test", "_source_line": line}
+            lineage = {
+                "_event_at": event_at,
+                "_event_on": event_on,
+                "_covers_on": event_on,
+                "_arrived_on": arrived_on or event_on,
+                "_dump_id": "test",
+                "_source_file": "rows of a test",
+                "_source_line": line,
+            }
             values.append([{**lineage, **row}.get(column) for column in columns])
         if values:
             row = f"({', '.join('?' * len(columns))})"
             self.connection.execute(
-                f"insert into landing.{backend}__{name} values {', '.join([row] * len(values))}", [v for row in values for v in row])
+                f"insert into landing.{backend}__{name} values {', '.join([row] * len(values))}",
+                [v for row in values for v in row],
+            )
             self.filled.add(f"landing.{backend}__{name}")
 
     def clear(self) -> None:
@@ -104,11 +126,13 @@ class Models:
         return done
 
     def run(self, *names: str, keep: Iterable[str] = ()) -> None:
-        """Makes these models and all they are made of, from the whole landing; those to keep only if they are not there."""
+        """Makes these models and all they are made of, from the whole landing; those to keep only if they are new."""
         for name in self.order(*names):
             node = self.nodes[name]
             relation = f'{node["schema"]}."{node["alias"]}"'
-            if name in self.made and (name in keep or node["resource_type"] == "seed" or node["config"]["materialized"] == "view"):
+            if name in self.made and (
+                name in keep or node["resource_type"] == "seed" or node["config"]["materialized"] == "view"
+            ):
                 continue
             self.made.add(name)
             if node["resource_type"] == "seed":
@@ -118,10 +142,8 @@ class Models:
                 self.connection.execute(f"create or replace {kind} {relation} as {node['compiled_code']}")
 
     def _seed(self, node: Mapping[str, Any], relation: str) -> None:
-        types = node["config"]["column_types"]
-        self.connection.execute(
-            f"create or replace table {relation} as from read_csv('{ROOT / node['original_file_path']}', header = true, "
-            f"all_varchar = false, types = {json.dumps(types).replace(chr(34), chr(39))})")
+        path, types = ROOT / node["original_file_path"], node["config"]["column_types"]
+        self.connection.execute(f"create or replace table {relation} as from read_csv('{path}', types = {types})")
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """The answer to a query."""

@@ -70,7 +70,6 @@ final as (
     select
         credit_id,
         taken_by,
-        kind,
         reason,
         invoice_line_id,
         invoice_id,

@@ -1,25 +1,7 @@
-{{ config(day='issued_on', reads={'stg_billing__invoice_lines': 'day', 'stg_billing__invoices': 'day', 'int_finance__exchange_rates': 'sliced'}) }}
-with invoices as (
+{{ config(day='issued_on', reads={'fct_invoice_lines': 'day', 'int_finance__exchange_rates': 'sliced'}) }}
+with lines as (
 
-    select
-        invoice_id,
-        account_id,
-        subscription_id,
-        country,
-        issued_on,
-        row_number() over (partition by invoice_id order by updated_at desc, _arrived_on desc, _dump_id, _source_line) as newest_first
-    from {{ ref('stg_billing__invoices') }}
-    where {{ stale_days('issued_on') }}
-
-),
-
-lines as (
-
-    select
-        *,
-        row_number() over (partition by invoice_line_id order by updated_at desc, _arrived_on desc, _dump_id, _source_line) as newest_first
-    from {{ ref('stg_billing__invoice_lines') }}
-    where {{ stale_days('issued_on') }}
+    select * from {{ ref('fct_invoice_lines') }} where {{ stale_days('issued_on') }} and account_id is not null
 
 ),
 
@@ -30,12 +12,12 @@ final as (
         lines.invoice_id,
         lines.line_number,
         lines.kind,
-        invoices.account_id,
-        invoices.subscription_id,
+        lines.account_id,
+        lines.subscription_id,
         lines.plan_code,
-        invoices.country,
+        lines.country,
         lines.currency,
-        rates.exchange_rate,
+        cast({{ rate_of('lines.currency', 'rates') }} as decimal(18, 8)) as exchange_rate,
         lines.net_amount,
         lines.tax_amount,
         cast(lines.net_amount + lines.tax_amount as decimal(18, 2)) as total_amount,
@@ -44,15 +26,9 @@ final as (
         lines.issued_at,
         lines.issued_on
     from lines
-    inner join invoices
-        on invoices.invoice_id = lines.invoice_id
-        and invoices.issued_on = lines.issued_on
-        and invoices.newest_first = 1
     left join {{ ref('int_finance__exchange_rates') }} as rates
         on rates.currency = lines.currency
-        and lines.issued_on >= rates.valid_from
-        and (lines.issued_on < rates.valid_to or rates.valid_to is null)
-    where lines.newest_first = 1
+        and rates.valid_from = lines.issued_on
 
 )
 

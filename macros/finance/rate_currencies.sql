@@ -1,4 +1,0 @@
-{# The currencies the European Central Bank's file has a column for; tests/python/test_finance.py holds it to backends/rates.yml. #}
-{% macro rate_currencies() %}
-  {{ return('usd jpy bgn cyp czk dkk eek gbp huf ltl lvl mtl pln rol ron sek sit skk chf isk nok hrk rub trl try aud brl cad cny hkd idr ils inr krw mxn myr nzd php sgd thb zar'.split(' ')) }}
-{% endmacro %}
