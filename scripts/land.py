@@ -8,18 +8,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
 
-from scripts.backends import load_all
+from scripts.backends import Backend, load_all
 from scripts.console import LOCKED, REFUSED, USAGE, Stop, count, days, duration, progress, say, size, warn
 from scripts.home import home
+from scripts.landing import pg_dump, postgres
 from scripts.landing.inbox import Shipment, SourceFile, scan
 from scripts.landing.intake import Intake
 from scripts.landing.store import OutOfOrder, Store, content_id
+from scripts.landing.streams import Damaged
 from scripts.landing.vault import Vault
 from scripts.lock import night_lock
 
@@ -34,6 +36,7 @@ class Report:
     landed: list[dict] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     already: int = 0
 
     @property
@@ -51,8 +54,13 @@ class Report:
         return found
 
 
-def land_all(on: date | None = None, only: Sequence[str] = (), inbox: Path | None = None) -> Report:
-    """Land everything that arrived up to ``on`` and has not landed yet; the caller holds the lock."""
+def land_all(
+    on: date | None = None, only: Sequence[str] = (), inbox: Path | None = None, again: bool = False
+) -> Report:
+    """Land everything that arrived up to ``on`` and has not landed yet; the caller holds the lock.
+
+    A live database is read once a day, for ``again`` once more.
+    """
     backends = load_all()
     if unknown := set(only) - set(backends):
         raise Stop(f"no backends/{sorted(unknown)[0]}.yml", USAGE)
@@ -66,14 +74,75 @@ def land_all(on: date | None = None, only: Sequence[str] = (), inbox: Path | Non
         report.strays = [s for s in found.strays if s.partition("/")[0] not in set(backends) - set(chosen)]
         hashes = store.hash_files(found.shipments)
         new = list(_new(store, found.shipments, hashes, report))
-        if not new:
+        live = [b for b in chosen.values() if b.source.kind == "postgres"]
+        if not new and not live:
             return report
         with Intake(store, open_vault, backends) as intake:
-            batches = list(_batches(new))
-            for outcome in progress(intake.land(batches, hashes), "landing", len(batches), " batches"):
-                report.landed += outcome.landed
-                report.refused += ((shipment.label, why) for shipment, why in outcome.refused)
+            new = _extracted(store, new, hashes, report)
+            _take(intake, list(_batches(new)), hashes, report)
+            for backend in live:
+                _live(intake, backend, on or datetime.now(UTC).date(), again, report)
     return report
+
+
+def _take(intake: Intake, batches: list[list[Shipment]], hashes: dict[Path, str], report: Report) -> None:
+    """Land batches and write down what became of them."""
+    for outcome in progress(intake.land(batches, hashes), "landing", len(batches), " batches"):
+        report.landed += outcome.landed
+        report.refused += ((shipment.label, why) for shipment, why in outcome.refused)
+
+
+def _extracted(store: Store, shipments: Sequence[Shipment], hashes: dict[Path, str], report: Report) -> list[Shipment]:
+    """Shipments as they are, those out of a database dump with the rows of their table taken out of it."""
+    ready, dumps = [], {}
+    for shipment in shipments:
+        if shipment.table.source.kind != "pg_dump":
+            ready.append(shipment)
+        elif len(shipment.files) > 1:
+            report.refused.append((shipment.label, "several database dumps for one slot; which one holds?"))
+        else:
+            dumps.setdefault(shipment.files[0].path, []).append(shipment)
+    for number, (path, of) in enumerate(dumps.items()):
+        try:
+            files = pg_dump.extract(path, [s.table for s in of], store.staging / f"dump-{number}")
+        except Damaged as error:
+            report.refused += ((s.label, f"{path.name}: {error}") for s in of)
+            continue
+        for shipment in of:
+            table = shipment.table
+            relation = f"{table.source.schema}.{table.relation or table.name}"
+            if table.name not in files:
+                report.refused.append((shipment.label, f"{path.name}: has no data of {relation}"))
+                continue
+            rows = files[table.name]
+            name = f"{shipment.files[0].name}:{relation}"
+            file = SourceFile(rows, name, rows.stat().st_size, format="copy", sha256=hashes[path])
+            hashes[rows] = hashes[path]
+            ready.append(replace(shipment, files=(file,)))
+    return ready
+
+
+def _live(intake: Intake, backend: Backend, day: date, again: bool, report: Report) -> None:
+    """Read a live database once a day; all of its tables appear together."""
+    store = intake.store
+    landed = [max((d.arrived_on for d in store.table(t)), default=None) for t in backend.tables.values()]
+    if any(arrived and arrived > day for arrived in landed):
+        report.notes.append(f"{backend.name}: not read, the database of today cannot be read as of {day}")
+        return
+    if all(arrived == day for arrived in landed) and not again:
+        report.already += len(landed)
+        return
+    cursors = {t.name: store.last_cursor(t, day) for t in backend.tables.values() if t.cursor}
+    try:
+        snapshot = postgres.read(backend, day, store.staging / f"live-{backend.name}", cursors)
+    except postgres.Unreadable as error:
+        report.refused.append((f"{backend.name} of {day}", str(error)))
+        return
+    report.refused += snapshot.refused
+    hashes = store.hash_files(snapshot.shipments)
+    new = list(_new(store, snapshot.shipments, hashes, report))
+    with intake.together():
+        _take(intake, list(_batches(new)), hashes, report)
 
 
 def _new(store: Store, shipments: Sequence[Shipment], hashes: Mapping[Path, str], report: Report) -> Iterator[Shipment]:
@@ -189,8 +258,9 @@ def _plain(value: object) -> object:
 @click.option("--backend", "only", multiple=True, help="Only this backend (may be given several times).")
 @click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="Only what arrived up to this day.")
 @click.option("--inbox", type=click.Path(path_type=Path, file_okay=False), help="Where the arrival folders are.")
+@click.option("--again", is_flag=True, help="Read live databases although they were read that day already.")
 @click.option("--wait", default=600.0, show_default=True, help="Seconds to wait for another landing to end.")
-def land(only: tuple[str, ...], on: object, inbox: Path | None, wait: float) -> None:
+def land(only: tuple[str, ...], on: object, inbox: Path | None, again: bool, wait: float) -> None:
     """Take in what the backends shipped.
 
     Reads inbox/<backend>/<arrival day>/ as backends/<backend>.yml says, types every column, gives people pseudonyms
@@ -210,7 +280,7 @@ def land(only: tuple[str, ...], on: object, inbox: Path | None, wait: float) -> 
     begun = time.monotonic()
     day = on.date() if on else None
     with landing_lock("land", wait):
-        report = land_all(day, only, inbox)
+        report = land_all(day, only, inbox, again)
     _print(report, time.monotonic() - begun)
     if report.refused:
         raise Stop(f"{count(len(report.refused), 'dump')} refused; what is wrong stands above", REFUSED)
@@ -218,6 +288,8 @@ def land(only: tuple[str, ...], on: object, inbox: Path | None, wait: float) -> 
 
 def _print(report: Report, seconds: float) -> None:
     """What a person wants to know of a landing."""
+    for note in report.notes:
+        say("land", note)
     for stray in report.strays[:20]:
         warn("land", stray)
     for manifest in report.landed:

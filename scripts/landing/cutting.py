@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 import pyarrow as pa
 
-LINE_FEED, RETURN, QUOTE = 10, 13, 34
+TAB, LINE_FEED, RETURN, QUOTE = 9, 10, 13, 34
 LONGEST = 64 << 20
 TOO_LONG = f"longer than {LONGEST >> 20} MiB"
 
@@ -90,6 +90,16 @@ def lines(data: bytes, final: bool) -> Chunk:
     """Records that are lines."""
     numbers = np.frombuffer(data, np.uint8)
     return _chunk(data, np.flatnonzero(numbers == LINE_FEED) + 1, final)
+
+
+def tabbed(data: bytes, final: bool, width: int) -> Chunk:
+    """Lines of COPY's text format, in which tabs and line feeds of values are escaped."""
+    chunk = lines(data, final)
+    tabs = np.flatnonzero(chunk.bytes == TAB)
+    fields = np.diff(np.searchsorted(tabs, np.r_[0, chunk.ends])) + 1
+    for i in np.flatnonzero(fields != width).tolist():
+        chunk.wrong[i] = _miscounted(int(fields[i]), width)
+    return chunk
 
 
 def delimited(data: bytes, final: bool, delimiter: bytes, width: int) -> Chunk:

@@ -32,6 +32,7 @@ class SourceFile:
     mtime_ns: int = 0
     content: bytes | None = None
     format: str | None = None
+    sha256: str | None = None
 
     @property
     def suffixes(self) -> list[str]:

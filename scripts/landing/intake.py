@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -55,6 +55,7 @@ class Intake:
         self.store, self.open_vault, self.backends = store, open_vault, backends
         self.threads = int(os.environ.get("NIGHTSHIFT_THREADS") or os.cpu_count() or 1)
         self.serial = count()
+        self.held: list[tuple[Path, dict]] | None = None
         self.duckdb = duckdb.connect(
             config={
                 "threads": self.threads,
@@ -95,6 +96,14 @@ class Intake:
             finally:
                 stopped.set()
         self.duckdb.execute(f"set threads = {self.threads}")
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Within this block dumps are written but appear only at its end, one right after the other."""
+        self.held = []
+        yield
+        self.store.publish(self.held)
+        self.held = None
 
     def _land_table(
         self, batches: Sequence[Sequence[Shipment]], hashes: dict[Path, str], stopped: threading.Event
@@ -138,7 +147,10 @@ class _Batch:
             self.reading.refuse(0, unreadable_parquet(error))
             staged = []
         fault_point("land:staged")
-        self.store.publish(staged)
+        if self.intake.held is None:
+            self.store.publish(staged)
+        else:
+            self.intake.held += staged
         refused = [(self.shipments[number], why) for number, why in sorted(self.reading.refused.items())]
         return Outcome([manifest for _, manifest in staged], refused)
 

@@ -89,6 +89,7 @@ def manifest(
         **({"truncated": found["truncated"]} if found["truncated"] else {}),
         **({"unknown_columns": found["extra"]} if found["extra"] else {}),
         "control_totals": control_totals(shipment, measures),
+        **({"cursor": measures.cursor} if measures.cursor else {}),
         "landed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "backend_yaml_sha256": backend.sha256 if backend else "",
     }

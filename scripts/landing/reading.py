@@ -36,7 +36,8 @@ class Reader:
             self._text(records.JSON_SCHEMA, records.json_batches, *contract.json_texts(self.table))
         else:
             texts = {c.name: f"c{i}" for i, c in enumerate(self.table.shipped)}
-            self._text(records.text_schema(self.table), records.csv_batches, "null", texts)
+            batches = records.copy_batches if formats == {"copy"} else records.csv_batches
+            self._text(records.text_schema(self.table), batches, "null", texts)
 
     def _inputs(self) -> Iterator[Input]:
         for number, shipment in enumerate(self.shipments):
@@ -107,6 +108,10 @@ class Reader:
             found[bad.dump].shipped[bad.file] += 1
         columns = self.table.control_totals
         sums = "".join(f", sum({quoted(c)})" for c in columns)
+        if self.table.cursor:
+            reached = f"select _dump, max({quoted(self.table.cursor)}) from typed where _refusal is null group by _dump"
+            for dump, cursor in self.duckdb.execute(reached).fetchall():
+                found[dump].cursor = None if cursor is None else str(cursor)
         groups = f"select _dump, _file, _event_on, _refusal, count(*){sums} from typed group by all order by all"
         for dump, file, day, code, rows, *totals in self.duckdb.execute(groups).fetchall():
             found[dump].add(file, day, code, rows, dict(zip(columns, totals, strict=True)))
@@ -136,6 +141,7 @@ class Measures:
     sums: Counter = field(default_factory=Counter)
     refused_sums: Counter = field(default_factory=Counter)
     bad: list[Bad] = field(default_factory=list)
+    cursor: str | None = None
 
     @property
     def rows(self) -> int:

@@ -15,11 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pa_compute
 import pyarrow.csv as pa_csv
 
 from scripts.backends import Table
 from scripts.landing import cutting
 from scripts.landing.cutting import LONGEST, Chunk
+from scripts.landing.pg_dump import escapes
 from scripts.landing.streams import ByteStream, Damaged
 
 BOM = b"\xef\xbb\xbf"
@@ -119,6 +121,24 @@ def csv_batches(table: Table, inputs: Sequence[Input], reading: Reading) -> Iter
                 raise Damaged("empty: not even a header")
 
 
+def copy_batches(table: Table, inputs: Sequence[Input], reading: Reading) -> Iterator[pa.RecordBatch]:
+    """Rows of PostgreSQL's COPY text format under a line of column names, as ``pg_dump`` writes them."""
+    schema = text_schema(table)
+    for each in _readable(inputs, reading):
+        with _Lines(each, reading) as lines:
+            header: Header | None = None
+            for data, final in lines:
+                if header is None:
+                    used = data.find(b"\n") + 1
+                    header = Header.match(table, each.covers_on, data[:used].decode().rstrip("\n").split("\t"))
+                    reading.extra.setdefault(each.dump, set()).update(header.extra)
+                    data = lines.skip(data, used)
+                chunk = cutting.tabbed(data, final, header.width)
+                chunk.find_unreadable()
+                if batch := lines.batch(schema, chunk, header.copied):
+                    yield batch
+
+
 @dataclass(frozen=True)
 class Header:
     """Where a file has the shipped columns: position by column, None where it lacks one."""
@@ -172,9 +192,35 @@ class Header:
                 quoted_strings_can_be_null=False,
             ),
         )
+        return self._picked(parsed)
+
+    def copied(self, data: bytes) -> list[pa.Array]:
+        """Values of the shipped columns from lines of COPY's text format."""
+        parsed = pa_csv.read_csv(
+            pa.BufferReader(data),
+            pa_csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=_names(self.width)),
+            pa_csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False),
+            pa_csv.ConvertOptions(
+                check_utf8=False,
+                column_types=dict.fromkeys(_names(self.width), pa.string()),
+                null_values=["\\N"],
+                strings_can_be_null=True,
+            ),
+        )
+        return [_without_backslashes(column) for column in self._picked(parsed)]
+
+    def _picked(self, parsed: pa.Table) -> list[pa.Array]:
+        """The shipped columns in the contract's order."""
         nulls = pa.nulls(parsed.num_rows, pa.string())
         found = [nulls if p is None else parsed.column(f"f{p}").combine_chunks() for p in self.positions]
         return [a.chunk(0) if isinstance(a, pa.ChunkedArray) else a for a in found]
+
+
+def _without_backslashes(column: pa.Array) -> pa.Array:
+    """Most values have none, and most columns."""
+    if not pa_compute.any(pa_compute.match_substring(column, "\\")).as_py():
+        return column
+    return pa.array([v and escapes(v) for v in column.to_pylist()], pa.string())
 
 
 def _names(width: int) -> list[str]:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from scripts.backends import Table
 from scripts.faults import fault_point
 from scripts.home import folder, home
 from scripts.landing.inbox import Shipment, SourceFile
@@ -134,7 +135,7 @@ class Store:
                 found[file.path] = known[2]
                 continue
             found[file.path] = _hash(file)
-            if file.content is None:
+            if file.content is None and file.sha256 is None:
                 fresh.append((str(file.path), file.size, file.mtime_ns, found[file.path]))
         if fresh:
             self.database.execute("begin")
@@ -185,6 +186,19 @@ class Store:
         dump = Dump.of(manifest)
         self.dumps.setdefault((dump.backend, dump.table), {})[dump.dump_id] = dump
 
+    def table(self, table: Table) -> list[Dump]:
+        """The dumps of a table."""
+        return list(self.dumps.get((table.backend, table.name), {}).values())
+
+    def last_cursor(self, table: Table, before: date) -> str | None:
+        """How far a log in a live database was read before a day, as the newest dump that says so has it."""
+        dumps = [d for d in self.table(table) if d.arrived_on < before]
+        for dump in sorted(dumps, key=lambda d: d.age, reverse=True):
+            manifest = json.loads((self.folder_of(dump) / MANIFEST).read_bytes())
+            if manifest.get("cursor") is not None:
+                return manifest["cursor"]
+        return None
+
     def publish(self, staged: Sequence[tuple[Path, dict]]) -> None:
         """Make dumps appear, each by one rename, when all of their bytes are on the disk."""
         with ThreadPoolExecutor(8) as pool:  # together, because the disk then writes them together
@@ -211,10 +225,10 @@ class Placed:
 
 
 def content_id(shipment: Shipment, hashes: dict[Path, str]) -> str:
-    """The id of a shipment's content: backend, table, its files' hashes, for snapshots the slot."""
+    """The id of a shipment's content: backend, table, its files' hashes, and the slot where content may stay alike."""
     table = shipment.table
     parts = [table.backend, table.name, *sorted(hashes[f.path] for f in shipment.files)]
-    if table.kind == "snapshot":
+    if table.kind == "snapshot" or table.source.kind == "postgres":
         parts.append(shipment.slot)
     return _digest(parts)
 
@@ -224,6 +238,8 @@ def _digest(parts: Sequence[str]) -> str:
 
 
 def _hash(file: SourceFile) -> str:
+    if file.sha256:
+        return file.sha256
     return sha256(file.path) if file.content is None else hashlib.sha256(file.content).hexdigest()
 
 

@@ -5,8 +5,18 @@ from __future__ import annotations
 import pytest
 from estate import Estate
 from ledger_fixtures import built_ledger, ledger  # noqa: F401  (fixtures)
+from postgres_server import MISSING, programs, running_server
 
 from scripts import backends
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server, started once for all tests that ask for it."""
+    if programs() is None:
+        pytest.skip(MISSING)
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -167,9 +167,9 @@ class Estate:
     def declare(self, backend: str, totals: dict, day: date | str = DAY) -> None:
         self.ship(backend, "_totals.json", json.dumps(totals), day)
 
-    def land(self, on: date | None = None, only: tuple[str, ...] = ()) -> land.Report:
+    def land(self, on: date | None = None, only: tuple[str, ...] = (), again: bool = False) -> land.Report:
         with land.landing_lock("test"):
-            return land.land_all(on, only)
+            return land.land_all(on, only, again=again)
 
     def manifests(self, table: str) -> list[dict]:
         """Manifests of ``backend.table`` in order of arrival and of superseding."""
