@@ -64,7 +64,7 @@
     from ops.landed_versions where {{ of_landed(input.node) }}
   {%- elif input.kind == 'recorded' -%}
     select '{{ name }}' as input, md5(coalesce({{ ordered_concat("concat(coalesce(cast(day as " ~ dbt.type_string() ~ "), ''), output_hash)", "coalesce(day, date '0001-01-01')") }}, '')) as version
-    from {{ recorded_days() }} as recorded where relation = '{{ name }}' and output_hash <> 'gone'
+    from {{ recorded_days() }} as recorded where relation = '{{ name }}' and output_hash not in ('gone', 'empty')
   {%- elif input.kind == 'definition' -%}
     select '{{ name }}' as input, max(version) as version from {{ definitions() }} as definitions where relation = '{{ name }}'
   {%- else -%}
