@@ -16,7 +16,7 @@ import click
 
 from scripts.backends import Backend, load_all
 from scripts.console import LOCKED, REFUSED, USAGE, Stop, count, days, duration, progress, say, size, warn
-from scripts.home import home
+from scripts.home import folder, home
 from scripts.landing import pg_dump, postgres
 from scripts.landing.inbox import Shipment, SourceFile, scan
 from scripts.landing.intake import Intake
@@ -61,6 +61,7 @@ def land_all(
 
     A live database is read once a day, for ``again`` once more.
     """
+    folder("dev")  # DuckDB makes files, not folders: a plain `dbt build` opens its own warehouse there
     backends = load_all()
     if unknown := set(only) - set(backends):
         raise Stop(f"no backends/{sorted(unknown)[0]}.yml", USAGE)
