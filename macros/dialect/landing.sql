@@ -47,11 +47,7 @@
         )",
       "insert into ops.landed_days
         select backend, table_name, dump_id, arrived_on, event_day.day, event_day.rows
-        from (
-          select backend, table_name, dump_id, arrived_on,
-            unnest(case when kind = 'snapshot' and len(event_days) = 0 then [{day: covers_on, rows: 0::bigint}] else event_days end) as event_day
-          from manifests_new
-        )",
+        from (select backend, table_name, dump_id, arrived_on, unnest(event_days) as event_day from manifests_new)",
       "insert into ops.landed_files
         select backend, table_name, dump_id, arrived_on, folder || part.name
         from (select backend, table_name, dump_id, arrived_on, folder, unnest(files) as part from manifests_new)",
@@ -83,7 +79,8 @@
       select backend, table_name, day, md5(string_agg(concat(dump_id, '@', arrived_on), ',' order by dump_id, arrived_on)) as version, sum(row_count)::bigint as row_count
       from ops.landed_days
       semi join ops.visible_dumps using (backend, table_name, dump_id, arrived_on)
-      group by backend, table_name, day"]) -%}
+      group by backend, table_name, day
+      having sum(row_count) > 0"]) -%}
 {% endmacro %}
 
 {# What is read of a manifest: text first and then JSON, because read_json takes five times as long over thousands of small files. #}

@@ -36,3 +36,13 @@
 {% macro duckdb__take_place_of(live, next) %}
   {{- return(['drop table if exists ' ~ live, 'alter table ' ~ next ~ ' rename to ' ~ adapter.quote(live.identifier)]) -}}
 {% endmacro %}
+
+{# The columns of a table, each once. #}
+{% macro columns_of(relation) %}{{ return(adapter.dispatch('columns_of')(relation)) }}{% endmacro %}
+
+{% macro duckdb__columns_of(relation) %}{{ return(adapter.get_columns_in_relation(relation)) }}{% endmacro %}
+
+{# Refuses a query whose columns are not those of the enforced contract. #}
+{% macro check_contract(sql) %}{{ return(adapter.dispatch('check_contract')(sql)) }}{% endmacro %}
+
+{% macro duckdb__check_contract(sql) %}{%- do get_assert_columns_equivalent(sql) -%}{% endmacro %}

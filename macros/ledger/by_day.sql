@@ -34,7 +34,7 @@
     {%- if adapter.get_relation(shadow.database, shadow.schema, shadow.identifier) -%}
       {%- do in_one_transaction(['drop table ' ~ shadow, record_event(shadow.identifier, 'created')]) -%}
     {%- endif -%}
-    {%- if ns.stale and config.get('contract').enforced -%}{%- do get_assert_columns_equivalent(sql) -%}{%- endif -%}
+    {%- if ns.stale and config.get('contract').enforced -%}{%- do check_contract(sql) -%}{%- endif -%}
   {%- endif -%}
 
   {%- set target = shadow if ns.rebuild else live -%}
@@ -71,7 +71,7 @@
   {%- set shape = [] if config.get('contract').enforced else adapter.get_column_schema_from_query(narrow(sql, [], unit, this)) -%}
   {%- if logic_recorded(shadow) != logic or (shape and shape_of(shape) != shape_of(adapter.get_column_schema_from_query('select * from ' ~ shadow))) -%}
     {%- do in_one_transaction(['drop table if exists ' ~ shadow] + create_empty(shadow, narrow(sql, [], unit, this), day) + [record_event(shadow.identifier, 'created')]) -%}
-    {%- if config.get('contract').enforced -%}{%- do get_assert_columns_equivalent(narrow(sql, [], unit, shadow)) -%}{%- endif -%}
+    {%- if config.get('contract').enforced -%}{%- do check_contract(narrow(sql, [], unit, shadow)) -%}{%- endif -%}
     {%- do in_one_transaction([record_event(shadow.identifier, 'started', logic)]) -%}
   {%- endif -%}
 {% endmacro %}
@@ -80,7 +80,7 @@
 {% macro build_stale(stale, target, sql, inputs, day, unit, logic) %}
   {%- set built = [] -%}
   {%- if stale -%}
-    {%- set columns = adapter.get_columns_in_relation(target) -%}
+    {%- set columns = columns_of(target) -%}
     {%- if reads_itself(inputs) -%}
       {%- set outputs = {} -%}
       {%- for period in stale -%}

@@ -66,6 +66,6 @@
 {# The hash of a relation's rows now ('none' if it is not there). #}
 {% macro content_hash(relation) %}
   {%- if not adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}{{- return('none') -}}{%- endif -%}
-  {%- set columns = adapter.get_columns_in_relation(relation) -%}
+  {%- set columns = columns_of(relation) -%}
   {{- return(run_query('select ' ~ rows_hash(columns) ~ ' from ' ~ relation).columns[0][0]) -}}
 {% endmacro %}

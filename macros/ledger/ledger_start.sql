@@ -29,7 +29,8 @@
   ops.landed_dumps, …_days, …_files, …_totals, …_refusals   all dumps, the days they hold rows of, their files, control
                     totals and the lines refused at the door.
   ops.visible_dumps those that had arrived by the horizon and were not superseded by then.
-  ops.landed_versions   by table and day: a hash of the visible dumps that hold rows of it.
+  ops.landed_versions   by table and day: a hash of the visible dumps that hold rows of it. A day without rows is no day:
+                    an empty snapshot counts as a missing one.
   ops.source_views  which version of the view over each landed table was made last.
   ops.sifted        append-only; what the rules of a table's YAML made of each of its dumps (see macros/staging/).
   ops.staged        append-only; what came out of each staging view, dump by dump.

@@ -30,12 +30,12 @@
   {{- return('(' ~ (ranges | join(' or ') or 'false') ~ ')') -}}
 {% endmacro %}
 
-{# An ISO date moved by whole periods, as an ISO date (within the years 1 to 9999). #}
+{# An ISO date moved by whole periods, as an ISO date (from the first day of the calendar to the one after its last). #}
 {% macro shift_period(day, n, unit) %}
   {%- set date = modules.datetime.date -%}
   {%- if unit == 'day' -%}
     {%- set number = date(day[:4] | int, day[5:7] | int, day[8:] | int).toordinal() + n -%}
-    {{- return(date.fromordinal([[number, 1] | max, 3652059] | min).isoformat()) -}}
+    {{- return(date.fromordinal([number, 1] | max).isoformat() if number <= 3652059 else '10000-01-01') -}}
   {%- endif -%}
   {%- set months = [day[:4] | int * 12 + day[5:7] | int - 1 + n, 12] | max -%}
   {{- return('%04d-%02d-01' % (months // 12, months % 12 + 1)) -}}

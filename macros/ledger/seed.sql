@@ -1,6 +1,8 @@
 {# dbt's own seed, loaded only when its file or configuration changed; ops.definitions says which version the table holds. #}
 {% materialization seed, adapter='duckdb' %}{{ return(recorded_seed()) }}{% endmaterialization %}
 
+{% materialization seed, adapter='spark' %}{{ return(recorded_seed()) }}{% endmaterialization %}
+
 {% macro recorded_seed() %}
   {%- set table = this.incorporate(type='table') -%}
   {%- if model.checksum.name != 'sha256' -%}
@@ -15,9 +17,11 @@
     {%- do no_operation() -%}
     {{ return({'relations': [] if planning() else [table]}) }}
   {%- endif -%}
-  {#- Until it is loaded the table is of no version: a file that is set back after a kill is loaded again. -#}
+  {#- Until it is loaded the table is of no version: a file that is set back after a kill is loaded again. It is made anew
+      each time, because its columns may be others. -#}
   {%- do in_one_transaction([record_definition(table.identifier, 'loading')]) -%}
+  {%- do adapter.drop_relation(table) -%}
   {%- set result = materialization_seed_default() -%}
-  {%- do in_one_transaction(record_slices(table, adapter.get_columns_in_relation(table)) + [record_definition(table.identifier, version)]) -%}
+  {%- do in_one_transaction(record_slices(table, columns_of(table)) + [record_definition(table.identifier, version)]) -%}
   {{ return(result) }}
 {% endmacro %}

@@ -35,7 +35,7 @@
     {%- for result in results -%}
       {%- do ran.update({result.node.unique_id: result.status | string}) -%}
     {%- endfor -%}
-    {%- for node in graph.nodes.values() if node.resource_type in ['model', 'test', 'seed'] and node.config.enabled and node.package_name == project_name -%}
+    {%- for node in graph.nodes.values() if node.resource_type in ['model', 'test', 'seed'] and node.config.enabled and node.config.materialized != 'ephemeral' and node.package_name == project_name -%}
       {%- set domain = test_domain(node) if node.resource_type == 'test' else domain_of(node) -%}
       {%- set status = ran.get(node.unique_id, 'did not run') -%}
       {%- do asked.setdefault(domain, []).append(node.name) -%}

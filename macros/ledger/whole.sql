@@ -27,11 +27,11 @@
   {{ run_hooks(pre_hooks, inside_transaction=False) }}
   {%- if stale -%}
     {%- set next = next_to(live) -%}
-    {%- if config.get('contract').enforced -%}{%- do get_assert_columns_equivalent(sql) -%}{%- endif -%}
+    {%- if config.get('contract').enforced -%}{%- do check_contract(sql) -%}{%- endif -%}
     {%- do in_one_transaction(
       ['drop table if exists ' ~ next] + create_empty(next, sql)
       + narrow_sources(inputs, [], 'day') + [insert_rows(next, sql)] + reset_sources(inputs, [], 'day')) -%}
-    {%- set columns = adapter.get_columns_in_relation(next) -%}
+    {%- set columns = columns_of(next) -%}
     {%- do in_one_transaction(
       take_place_of(live, next) + record_slices(live, columns)
       + [record_event(live.identifier, 'created'),

@@ -134,6 +134,9 @@ def test_a_changed_seed_counts_as_a_change_of_those_who_read_it(ledger):
     assert ledger.build() == {"listening_daily": DAYS}
     assert ledger.query("select distinct streams from business.listening_daily") == [(2,)]
     assert ledger.build() == {}
+    ledger.write(SEED, "stream_ms,note\n31500,half a minute and a bit\n")
+    assert ledger.build() == {"listening_daily": DAYS}, "a column more"
+    assert ledger.query("select note from seeds.thresholds") == [("half a minute and a bit",)]
 
 
 def test_a_seed_with_validity_ranges_touches_the_days_it_is_about(ledger):
