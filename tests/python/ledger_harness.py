@@ -85,7 +85,7 @@ class Ledger:
         supersedes: list[str] | None = None,
         covers_on: str | None = None,
     ) -> str:
-        """Writes one dump; plays are (play_id, account_id, track_id, ms_played, event day), tracks (track_id, artist_id)."""
+        """Writes one dump; of logs each row ends with its event day: (play_id, account_id, track_id, ms_played, day)."""
         covers_on = covers_on or arrived_on
         is_snapshot = table in SNAPSHOTS
         dump_id = hashlib.sha256(json.dumps([table, covers_on if is_snapshot else "", rows]).encode()).hexdigest()[:16]
@@ -105,7 +105,9 @@ class Ledger:
         }
         arrays, fields = [], []
         for name, kind in {**columns, **LINEAGE}.items():
-            array = pa.array(values[name], pa.string() if kind in ("date", "timestamp") else ARROW[kind]).cast(ARROW[kind])
+            array = pa.array(values[name], pa.string() if kind in ("date", "timestamp") else ARROW[kind]).cast(
+                ARROW[kind]
+            )
             arrays.append(array)
             fields.append(pa.field(name, ARROW[kind], metadata={"PARQUET:field_id": str(field_id(name))}))
         pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), final / "part-0.parquet")
@@ -143,7 +145,10 @@ class Ledger:
                 DuckDBConnectionManager.close_all_connections()
         results = {result.node.name: result for result in getattr(done.result, "results", [])}
         said = {name: (str(result.status), result.message) for name, result in results.items()}
-        assert done.success == expect, (done.exception, {n: s for n, s in said.items() if s[0] not in ("success", "pass")})
+        assert done.success == expect, (
+            done.exception,
+            {n: s for n, s in said.items() if s[0] not in ("success", "pass")},
+        )
         return results
 
     def parse(self) -> None:
@@ -153,7 +158,9 @@ class Ledger:
         with inside(self.root, self.environment({})):
             self.manifest = dbtRunner().invoke(["parse", *QUIET]).result
 
-    def build(self, *arguments: str, expect: bool = True, tests: bool = False, **environment: str) -> dict[str, list[str]]:
+    def build(
+        self, *arguments: str, expect: bool = True, tests: bool = False, **environment: str
+    ) -> dict[str, list[str]]:
         """``dbt build``; returns the days (or ['whole']) each recorded model wrote in it."""
         before = self.last_sequence()
         self.dbt("build", *arguments, *([] if tests else UNTESTED), expect=expect, **environment)
@@ -164,7 +171,11 @@ class Ledger:
         script = f"from ledger_harness import run_and_die; run_and_die({pattern!r}, {nth}, {when!r})"
         path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
         done = subprocess.run(
-            [sys.executable, "-c", script], cwd=self.root, env=self.environment({"PYTHONPATH": path}), capture_output=True, text=True
+            [sys.executable, "-c", script],
+            cwd=self.root,
+            env=self.environment({"PYTHONPATH": path}),
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == -9, done.stdout[-3000:] + done.stderr[-2000:]
 
@@ -220,10 +231,13 @@ class Ledger:
                 "where table_schema in ('core', 'business') and table_type = 'BASE TABLE' order by 1, 2"
             ).fetchall()
             for schema, table in tables:
-                rows = connection.execute(f"select columns(c -> c not like '\\_%' escape '\\') from {schema}.{table} order by all")
+                rows = connection.execute(
+                    f"select columns(c -> c not like '\\_%' escape '\\') from {schema}.{table} order by all"
+                )
                 shape = [(column[0], str(column[1])) for column in rows.description]
                 recorded = connection.execute(
-                    "select day, output_hash, row_count, inputs from ops.fresh where relation = ? and output_hash not in ('gone', 'created', 'started') order by day",
+                    "select day, output_hash, row_count, inputs from ops.fresh where relation = ? and "
+                    "output_hash not in ('gone', 'created', 'started') order by day",
                     [table],
                 ).fetchall()
                 found[table] = (shape, rows.fetchall(), recorded)

@@ -1,4 +1,4 @@
-"""Histories of dumps as life writes them: late, again, corrected, missing, coming back, taken away, over several nights."""
+"""Histories of dumps as life writes them, over nights: late, again, corrected, missing, coming back, taken away."""
 
 from __future__ import annotations
 
@@ -28,19 +28,36 @@ class Dump:
 def history(random: Random, case: int) -> list[Dump]:
     """What one small company ships in a few days of its own (two months a case), spread over the nights."""
     first = date(1900 + case // 6, 1 + case % 6 * 2, random.choice([1, 2, 28]))
-    days = [str(first + timedelta(days=offset)) for offset in range(random.randint(1, 4)) if offset == 0 or random.random() < 0.8]
+    days = [
+        str(first + timedelta(days=offset))
+        for offset in range(random.randint(1, 4))
+        if offset == 0 or random.random() < 0.8
+    ]
     dumps: list[Dump] = []
 
     def play(day: str) -> tuple:
         number = random.randrange(6)
-        return (f"{case}:{day}:{number}", f"{case}:u{number % 3}", f"{case}:t{number % 2}", random.choice([29_000, 30_000, 31_000 + number]), day)
+        return (
+            f"{case}:{day}:{number}",
+            f"{case}:u{number % 3}",
+            f"{case}:t{number % 2}",
+            random.choice([29_000, 30_000, 31_000 + number]),
+            day,
+        )
 
-    def add(night: int, table: str, rows: list[tuple], covers_on: str, supersedes: int | None = None, gone: bool = False) -> None:
+    def add(
+        night: int, table: str, rows: list[tuple], covers_on: str, supersedes: int | None = None, gone: bool = False
+    ) -> None:
         dumps.append(Dump(night, table, tuple(rows), covers_on, len(dumps), supersedes, gone))
 
     for day in days:
         night = random.randrange(NIGHTS)
-        add(night, "plays", [play(random.choice(days) if random.random() < 0.2 else day) for _ in range(random.randrange(5))], day)
+        add(
+            night,
+            "plays",
+            [play(random.choice(days) if random.random() < 0.2 else day) for _ in range(random.randrange(5))],
+            day,
+        )
         for later in range(night + 1, NIGHTS):
             what = random.random()
             last = next(dump for dump in reversed(dumps) if dump.table == "plays" and dump.covers_on == day)
@@ -76,7 +93,12 @@ def land_night(ledger: Ledger, dumps: list[Dump], night: int, landed: dict[int, 
         if dump.night != night:
             continue
         if dump.gone:
-            for folder in {folder for other in dumps if other.number in landed and other.covers_on == dump.covers_on and other.table == dump.table for folder in [landed.pop(other.number)[0]]}:
+            for folder in {
+                folder
+                for other in dumps
+                if other.number in landed and other.covers_on == dump.covers_on and other.table == dump.table
+                for folder in [landed.pop(other.number)[0]]
+            }:
                 shutil.rmtree(ledger.home / folder, ignore_errors=True)
             continue
         superseded = [landed[dump.supersedes][1]] if dump.supersedes in landed else []

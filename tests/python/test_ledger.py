@@ -18,7 +18,7 @@ def onwards(day: str, last: str = DAYS[-1], count: int = 7) -> list[str]:
 
 
 def night(day: str, last: str = DAYS[-1]) -> dict[str, list[str]]:
-    """What is rebuilt when one day's plays changed: its own day; the week looking back on it; its month; all sums after it."""
+    """What is rebuilt when a day's plays changed: the day, the week looking back on it, its month, all sums after it."""
     return {
         "artist_daily": [day],
         "fct_plays": [day],
@@ -66,7 +66,9 @@ def test_a_literal_that_looks_like_a_comment_is_no_comment(ledger, literal):
     assert ledger.build("--select", "listening_daily") == {"listening_daily": DAYS}
     ledger.edit(LISTENING, literal.replace("x", "a"), literal.replace("x", "b"))
     assert ledger.build("--select", "listening_daily") == {"listening_daily": DAYS}
-    assert ledger.query("select distinct note from business.listening_daily") == [(literal[1:-1].replace("x", "b").replace("''", "'"),)]
+    assert ledger.query("select distinct note from business.listening_daily") == [
+        (literal[1:-1].replace("x", "b").replace("''", "'"),)
+    ]
 
 
 def test_a_refactoring_rebuilds_itself_and_nothing_below(ledger):
@@ -75,7 +77,11 @@ def test_a_refactoring_rebuilds_itself_and_nothing_below(ledger):
 
 
 def test_a_changed_definition_rebuilds_its_days_and_what_changes_below(ledger):
-    ledger.edit(FCT_PLAYS, "where copy_number = 1", "where copy_number = 1 and not (played_on = date '2026-01-03' and account_id = 'u2')")
+    ledger.edit(
+        FCT_PLAYS,
+        "where copy_number = 1",
+        "where copy_number = 1 and not (played_on = date '2026-01-03' and account_id = 'u2')",
+    )
     expected = night("2026-01-03")
     assert ledger.build() == {**expected, "fct_plays": DAYS}
     assert ledger.query("select count(*) from core.fct_plays") == [(23,)]
@@ -112,11 +118,17 @@ def test_a_view_built_alone_is_not_forgotten(ledger):
 
 
 def test_a_view_below_a_view_counts_too(ledger):
-    ledger.write("models/marts/core/streams.sql", "{{ config(materialized='view') }} select * from {{ ref('fct_plays') }} where ms_played >= 30000")
-    ledger.write("models/marts/core/streams_again.sql", "{{ config(materialized='view') }} select * from {{ ref('streams') }}")
+    ledger.write(
+        "models/marts/core/streams.sql",
+        "{{ config(materialized='view') }} select * from {{ ref('fct_plays') }} where ms_played >= 30000",
+    )
+    ledger.write(
+        "models/marts/core/streams_again.sql", "{{ config(materialized='view') }} select * from {{ ref('streams') }}"
+    )
     ledger.write(
         "models/marts/core/streams_daily.sql",
-        "{{ config(day='played_on', reads={'streams_again': 'day'}) }} select played_on, count(*) as streams from {{ ref('streams_again') }} where {{ stale_days('played_on') }} group by played_on",
+        "{{ config(day='played_on', reads={'streams_again': 'day'}) }} select played_on, count(*) as streams "
+        "from {{ ref('streams_again') }} where {{ stale_days('played_on') }} group by played_on",
     )
     assert ledger.build("--select", "+streams_daily") == {"streams_daily": DAYS}
     ledger.land(NEXT, plays_of(NEXT))
@@ -143,12 +155,22 @@ def test_a_seed_with_validity_ranges_touches_the_days_it_is_about(ledger):
     ledger.write("seeds/rates.csv", "rate,valid_from,valid_to\n1,2026-01-01,2026-01-04\n2,2026-01-04,\n")
     ledger.write(
         "models/marts/business/rated_daily.sql",
-        "{{ config(day='played_on', reads={'fct_plays': 'day', 'rates': 'sliced'}) }} select plays.played_on, sum(rates.rate) as rated from {{ ref('fct_plays') }} as plays inner join {{ ref('rates') }} as rates on plays.played_on >= rates.valid_from and (plays.played_on < rates.valid_to or rates.valid_to is null) where {{ stale_days('plays.played_on') }} group by plays.played_on",
+        "{{ config(day='played_on', reads={'fct_plays': 'day', 'rates': 'sliced'}) }} select plays.played_on, "
+        "sum(rates.rate) as rated from {{ ref('fct_plays') }} as plays inner join {{ ref('rates') }} as rates on "
+        "plays.played_on >= rates.valid_from and (plays.played_on < rates.valid_to or rates.valid_to is null) "
+        "where {{ stale_days('plays.played_on') }} group by plays.played_on",
     )
     assert ledger.build("--select", "rates", "rated_daily") == {"rated_daily": DAYS}
     ledger.edit("seeds/rates.csv", "2,2026-01-04,", "2,2026-01-04,2026-01-06\n3,2026-01-06,")
     assert ledger.build("--select", "rates", "rated_daily") == {"rated_daily": ["2026-01-06"]}
-    assert ledger.query("select rated from business.rated_daily order by played_on") == [(4,), (4,), (4,), (8,), (8,), (12,)]
+    assert ledger.query("select rated from business.rated_daily order by played_on") == [
+        (4,),
+        (4,),
+        (4,),
+        (8,),
+        (8,),
+        (12,),
+    ]
 
 
 def test_a_macro_counts_as_it_is_rendered(ledger):
@@ -168,7 +190,10 @@ def test_a_column_added_removed_and_retyped(ledger):
     assert ledger.build() == {**whole_history(), "fct_plays": DAYS}
     ledger.edit(FCT_PLAYS, "select play_id, 'x' as source, account_id", "select play_id, account_id")
     assert ledger.build("--select", "fct_plays") == {"fct_plays": DAYS}
-    columns = "select column_name, data_type from information_schema.columns where table_name = 'artist_daily' and column_name = 'plays'"
+    columns = (
+        "select column_name, data_type from information_schema.columns "
+        "where table_name = 'artist_daily' and column_name = 'plays'"
+    )
     assert ledger.query(columns) == [("plays", "BIGINT")]
     ledger.edit("models/marts/business/artist_daily.sql", "count(*) as plays", "cast(count(*) as integer) as plays")
     assert ledger.build("--select", "artist_daily") == {"artist_daily": DAYS}
@@ -177,17 +202,25 @@ def test_a_column_added_removed_and_retyped(ledger):
 
 def whole_history() -> dict[str, list[str]]:
     """All models below fct_plays that have every day of the base."""
-    return {**{name: DAYS for name in ("artist_daily", "listeners_weekly", "listening_daily", "plays_so_far")}, "listening_monthly": ["2026-01-01"]}
+    return {
+        **{name: DAYS for name in ("artist_daily", "listeners_weekly", "listening_daily", "plays_so_far")},
+        "listening_monthly": ["2026-01-01"],
+    }
 
 
 def test_a_type_that_changes_upstream_changes_the_columns_below(ledger):
     """The same SQL over an input of another type: the table below gets the type that a fresh build would give it."""
     ledger.write(
         "models/marts/business/longest_daily.sql",
-        "{{ config(day='played_on', reads={'fct_plays': 'day'}) }} select played_on, max(ms_played) as longest from {{ ref('fct_plays') }} where {{ stale_days('played_on') }} group by played_on",
+        "{{ config(day='played_on', reads={'fct_plays': 'day'}) }} select played_on, max(ms_played) as longest "
+        "from {{ ref('fct_plays') }} where {{ stale_days('played_on') }} group by played_on",
     )
     ledger.build("--select", "longest_daily")
-    ledger.edit(FCT_PLAYS, "track_id, ms_played, played_on, _dump_id\nfrom copies", "track_id, cast(ms_played as decimal(18, 3)) as ms_played, played_on, _dump_id\nfrom copies")
+    ledger.edit(
+        FCT_PLAYS,
+        "track_id, ms_played, played_on, _dump_id\nfrom copies",
+        "track_id, cast(ms_played as decimal(18, 3)) as ms_played, played_on, _dump_id\nfrom copies",
+    )
     assert ledger.build("--select", "fct_plays", "longest_daily") == {"fct_plays": DAYS, "longest_daily": DAYS}
     assert ledger.query("select distinct typeof(longest) from business.longest_daily") == [("DECIMAL(18,3)",)]
 
@@ -212,7 +245,8 @@ def test_a_dropped_table_is_made_again(ledger):
 def test_a_landed_table_without_dumps(ledger):
     ledger.write(
         "models/marts/core/fct_skips.sql",
-        "{{ config(day='skipped_on', reads={'playback.skips': 'day'}) }} select play_id, _event_on as skipped_on from {{ source('playback', 'skips') }} where {{ stale_days('_event_on') }}",
+        "{{ config(day='skipped_on', reads={'playback.skips': 'day'}) }} select play_id, _event_on as skipped_on "
+        "from {{ source('playback', 'skips') }} where {{ stale_days('_event_on') }}",
     )
     assert ledger.build("--select", "fct_skips") == {}
     assert ledger.query("select count(*) from core.fct_skips") == [(0,)]
@@ -251,12 +285,15 @@ def test_the_ledger_is_only_appended_to(ledger):
 
 
 def test_all_macros_only_append_to_the_ledger():
-    from ledger_harness import ROOT
-
     import re
 
+    from ledger_harness import ROOT
+
     for file in (ROOT / "macros").rglob("*.sql"):
-        assert not re.search(r"(update|delete from|truncate|overwrite\s+(table\s+)?|replace table)\s*ops\.(ledger|definitions|slices)\b", file.read_text()), file
+        assert not re.search(
+            r"(update|delete from|truncate|overwrite\s+(table\s+)?|replace table)\s*ops\.(ledger|definitions|slices)\b",
+            file.read_text(),
+        ), file
 
 
 def test_an_analyst_limits_the_days_that_are_built(ledger):
@@ -273,5 +310,8 @@ def test_chunks_are_sized_by_rows(ledger):
     ledger.edit(FCT_PLAYS, "where copy_number = 1", "where copy_number < 2")
     before = ledger.last_sequence()
     ledger.build("--vars", "{chunk_rows: 8}", "--select", "fct_plays")
-    chunks = ledger.query(f"select count(*) from ops.ledger where relation = 'fct_plays__next' and day is not null and sequence > {before} group by sequence order by sequence")
+    chunks = ledger.query(
+        f"select count(*) from ops.ledger where relation = 'fct_plays__next' and day is not null and sequence > "
+        f"{before} group by sequence order by sequence"
+    )
     assert chunks == [(2,), (2,), (2,)]

@@ -48,7 +48,7 @@ def differences(one: Ledger, other: Ledger) -> dict[str, list]:
 
 
 def test_incremental_is_full(built_ledger, tmp_path):
-    """240 histories at once, each on days of its own, over four nights and a changed definition, against one fresh build."""
+    """240 histories at once, each on days of its own: four nights and a changed definition against one fresh build."""
     ledger = project(tmp_path / "nightly", built_ledger)
     histories = [history(Random(f"histories:{case}"), case) for case in range(240)]
     landed: list[dict] = [{} for _ in histories]
@@ -57,7 +57,7 @@ def test_incremental_is_full(built_ledger, tmp_path):
             land_night(ledger, dumps, night, landed[case])
         if night == 2:
             ledger.edit(LISTENING, *REFACTORED)
-        ledger.build("--vars", "{chunk_rows: %d}" % (100_000, 40, 100_000, 7)[night])
+        ledger.build("--vars", f"{{chunk_rows: {(100_000, 40, 100_000, 7)[night]}}}")
         if night == 3:
             assert ledger.build() == {}, "a second look finds nothing stale"
     assert len(ledger.query("select distinct day from ops.fresh where relation = 'fct_plays'")) > 240
@@ -85,18 +85,31 @@ def test_narrowed_is_full(built_ledger):
     """Each model's SQL over all history, as compiled, gives the rows that lie in its table, built day by day."""
     import duckdb
 
-    by_day = [node for node in built_ledger.manifest.nodes.values() if node.resource_type == "model" and node.config.materialized in ("by_day", "whole")]
+    by_day = [
+        node
+        for node in built_ledger.manifest.nodes.values()
+        if node.resource_type == "model" and node.config.materialized in ("by_day", "whole")
+    ]
     assert len(by_day) == 8
     compiled = built_ledger.dbt("compile", "--select", *[node.name for node in by_day])
     from ledger_harness import inside
 
-    with inside(built_ledger.root, built_ledger.environment({})), duckdb.connect("var/dev/warehouse.duckdb", read_only=True) as connection:
+    with (
+        inside(built_ledger.root, built_ledger.environment({})),
+        duckdb.connect("var/dev/warehouse.duckdb", read_only=True) as connection,
+    ):
         for node in by_day:
             sql = compiled[node.name].node.compiled_code
             columns = connection.execute(f"select * from {node.schema}.{node.name} limit 0").description
             names = ", ".join(column[0] for column in columns)
-            assert connection.execute(f"select count(*) from (select {names} from ({sql}) except all select {names} from {node.schema}.{node.name})").fetchone() == (0,), node.name
-            assert connection.execute(f"select count(*) from (select {names} from {node.schema}.{node.name} except all select {names} from ({sql}))").fetchone() == (0,), node.name
+            assert connection.execute(
+                f"select count(*) from (select {names} from ({sql}) except all select {names} from "
+                f"{node.schema}.{node.name})"
+            ).fetchone() == (0,), node.name
+            assert connection.execute(
+                f"select count(*) from (select {names} from {node.schema}.{node.name} except all select {names} "
+                f"from ({sql}))"
+            ).fetchone() == (0,), node.name
 
 
 def test_rows_scanned_on_an_ordinary_night(ledger, tmp_path):
@@ -121,7 +134,7 @@ MODELS = ["fct_plays", "listening_daily", "artist_daily", "plays_so_far", "liste
 
 
 def rows_scanned(ledger: Ledger, *options: str) -> dict[str, int]:
-    """Builds under DuckDB's profiler: for each model, rows in the files it reads and rows that scans of tables touch."""
+    """Builds under DuckDB's profiler: per model, rows in the files it reads and rows that scans of tables touch."""
     import json
 
     from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
@@ -137,7 +150,9 @@ def rows_scanned(ledger: Ledger, *options: str) -> dict[str, int]:
             before, after = sql[: target.start(2)].rsplit("insert into", 1)[0], target.group(2)
             execute(self, before.rstrip().rstrip(";"))
             plan = self._cursor.execute(f"explain (analyze, format json) {after}").fetchall()[0][1]
-            files = "select coalesce(sum(num_rows), 0) from parquet_file_metadata(getvariable('landed__playback__plays'))"
+            files = (
+                "select coalesce(sum(num_rows), 0) from parquet_file_metadata(getvariable('landed__playback__plays'))"
+            )
             in_files = self._cursor.execute(files).fetchone()[0] if "landed__playback__plays" in before else 0
             found[target.group(1)] = found.get(target.group(1), 0) + in_files + sum(_scans(json.loads(plan)))
         return execute(self, sql, bindings)

@@ -43,10 +43,14 @@ def test_killed_between_a_commit_and_the_next_chunk_of_a_shadow(ledger):
     assert (plays(ledger), shadow_days(ledger)) == (24, 2), "readers have the old table, whole"
     before = ledger.last_sequence()
     assert ledger.build()["fct_plays"] == DAYS
-    rebuilt = ledger.query(f"select count(distinct day) from ops.ledger where relation = 'fct_plays__next' and sequence > {before}")
+    rebuilt = ledger.query(
+        f"select count(distinct day) from ops.ledger where relation = 'fct_plays__next' and sequence > {before}"
+    )
     assert rebuilt == [(4,)], "only the days that were missing"
     assert plays(ledger) == 18
-    assert ledger.query("select count(*) from information_schema.tables where table_name like '%\\_\\_next' escape '\\'") == [(0,)]
+    assert ledger.query(
+        "select count(*) from information_schema.tables where table_name like '%\\_\\_next' escape '\\'"
+    ) == [(0,)]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -63,7 +67,9 @@ def test_killed_during_the_swap(ledger, when):
 def test_killed_right_after_the_swap(ledger):
     """Everything below is still to be built, and is."""
     ledger.edit(FCT_PLAYS, *CHANGE)
-    ledger.build_killed('comment on table "warehouse"."core"."fct_plays"|create or replace view "warehouse"."staging"', 1)
+    ledger.build_killed(
+        'comment on table "warehouse"."core"."fct_plays"|create or replace view "warehouse"."staging"', 1
+    )
     rebuilt = ledger.build()
     assert rebuilt["listening_daily"] == DAYS
     assert ledger.query("select sum(plays) from business.listening_daily") == [(18,)]
@@ -129,7 +135,8 @@ def test_a_model_that_fails_leaves_the_others_intact(ledger):
     """An aborted transaction is rolled back and does not reach the next model on the same thread."""
     ledger.write(
         "models/marts/core/a_failing.sql",
-        "{{ config(day='played_on', reads={'stg_playback__plays': 'day'}) }} select played_on, cast(account_id as integer) as n from {{ ref('stg_playback__plays') }} where {{ stale_days('played_on') }}",
+        "{{ config(day='played_on', reads={'stg_playback__plays': 'day'}) }} select played_on, cast(account_id "
+        "as integer) as n from {{ ref('stg_playback__plays') }} where {{ stale_days('played_on') }}",
     )
     ledger.land(NEXT, plays_of(NEXT))
     rebuilt = ledger.build("--threads", "1", expect=False)
@@ -141,7 +148,11 @@ def test_a_model_that_fails_leaves_the_others_intact(ledger):
 
 def test_a_chunk_that_fails_keeps_the_ones_before_it(ledger):
     small_chunks(ledger)
-    ledger.edit(FCT_PLAYS, "where copy_number = 1", "where copy_number = 1 and (played_on < date '2026-01-05' or cast(account_id as integer) > 0)")
+    ledger.edit(
+        FCT_PLAYS,
+        "where copy_number = 1",
+        "where copy_number = 1 and (played_on < date '2026-01-05' or cast(account_id as integer) > 0)",
+    )
     ledger.build("--select", "fct_plays", expect=False)
     assert (plays(ledger), shadow_days(ledger)) == (24, 4)
 

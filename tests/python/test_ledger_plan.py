@@ -11,12 +11,17 @@ EVERYTHING = "select table_schema, table_name from information_schema.tables whe
 
 def plan(ledger) -> dict[str, dict[str, str]]:
     """The reason for each stale day of each model."""
-    written = "select (select count(*) from ops.ledger), (select count(*) from ops.definitions), (select count(*) from ops.slices)"
+    written = (
+        "select (select count(*) from ops.ledger), (select count(*) from ops.definitions), "
+        "(select count(*) from ops.slices)"
+    )
     before, tables, contents = ledger.query(written), ledger.query(EVERYTHING), ledger.contents()
     ledger.build(NIGHTSHIFT_PLAN="1")
     assert ledger.query(written) == before and ledger.query(EVERYTHING) == tables and ledger.contents() == contents
     found: dict[str, dict[str, str]] = {}
-    for relation, day, reason in ledger.query("select relation, coalesce(cast(day as varchar), 'whole'), reason from ops.plan order by 1, 2"):
+    for relation, day, reason in ledger.query(
+        "select relation, coalesce(cast(day as varchar), 'whole'), reason from ops.plan order by 1, 2"
+    ):
         found.setdefault(relation, {})[day] = reason
     return found
 
@@ -85,7 +90,9 @@ def test_a_half_built_definition_is_planned_whole(ledger):
     assert found["fct_plays"] == dict.fromkeys(DAYS, "definition changed")
     assert set(found["listening_daily"]) == set(DAYS)
     ledger.edit(FCT_PLAYS, "account_id <> 'u3'", "account_id <> 'u2'")
-    assert plan(ledger)["fct_plays"] == dict.fromkeys(DAYS, "definition changed"), "what another attempt left does not count"
+    assert plan(ledger)["fct_plays"] == dict.fromkeys(DAYS, "definition changed"), (
+        "what another attempt left does not count"
+    )
 
 
 def test_a_first_build_is_planned(ledger, built_ledger, tmp_path):
