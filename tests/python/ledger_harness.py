@@ -85,7 +85,7 @@ class Ledger:
         supersedes: list[str] | None = None,
         covers_on: str | None = None,
     ) -> str:
-        """Writes one dump; of logs each row ends with its event day: (play_id, account_id, track_id, ms_played, day)."""
+        """Writes one dump; a log's rows end with its event day: (play_id, account_id, track_id, ms_played, day)."""
         covers_on = covers_on or arrived_on
         is_snapshot = table in SNAPSHOTS
         dump_id = hashlib.sha256(json.dumps([table, covers_on if is_snapshot else "", rows]).encode()).hexdigest()[:16]

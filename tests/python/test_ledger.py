@@ -18,7 +18,7 @@ def onwards(day: str, last: str = DAYS[-1], count: int = 7) -> list[str]:
 
 
 def night(day: str, last: str = DAYS[-1]) -> dict[str, list[str]]:
-    """What is rebuilt when a day's plays changed: the day, the week looking back on it, its month, all sums after it."""
+    """Rebuilt when a day's plays changed: the day, the week looking back on it, its month, all sums after it."""
     return {
         "artist_daily": [day],
         "fct_plays": [day],
