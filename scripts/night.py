@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from scripts import console
+from scripts.backends import load_all
 from scripts.build import REPORT
 from scripts.console import DONE, FAILED, REFUSED, STOPPED, USAGE, Stop, count, duration, say, warn
 from scripts.faults import fault_point
@@ -137,7 +138,9 @@ def _nights(last: dict[str, Any] | None, on_day: date | None, sample: bool, firs
     """The days whose night is due, in order."""
     if on_day:
         return [on_day]
-    shipped = sorted({*arrivals(), *landed_days()})
+    has_live = any(backend.source.kind == "postgres" for backend in load_all().values())
+    today = {datetime.now(UTC).date()} if has_live else set()
+    shipped = sorted({*arrivals(), *landed_days(), *today})
     if not shipped:
         raise Stop("no backend has shipped anything: the inbox is empty (try `./nightshift night --sample`)", USAGE)
     if sample:
@@ -186,8 +189,12 @@ def _run(day: date, lock: int) -> int:
 
 
 def _commit(running: Night, record: dict[str, Any]) -> None:
-    """Put the night on record in the landing, where it outlives the warehouse."""
+    """Put the night on record in the landing, where it outlives the warehouse (if the project has a table for it)."""
     from scripts.land import commit
+
+    backends = load_all()
+    if OWN_RECORDS[0] not in backends or OWN_RECORDS[1] not in backends[OWN_RECORDS[0]].tables:
+        return
 
     new = [dump.manifest() for dump in set(dumps(running.day)) - running.before]
     report = read_json(folder("warehouse") / REPORT) or {}
