@@ -234,6 +234,12 @@ def test_a_dump_is_counted_once(staging):
     assert staging.rebuilt(sequence) == {}, "nothing new, nothing rebuilt"
 
 
+def test_a_view_that_somebody_dropped_is_made_again(staging):
+    staging.execute("drop view staging.stg_billing__plans")
+    staging.dbt(*BUILD)
+    assert staging.query("select count(*) from staging.stg_billing__plans") == [(2,)]
+
+
 def test_too_much_in_quarantine_stops_what_is_built_on_it_until_a_corrected_dump_comes(staging):
     bad = staging.ship("2026-01-06", [pays(i) for i in range(400, 494)] + [pays(i, "-1.00") for i in range(494, 500)])
     staging.ship("2026-01-06", [pays(500)])
