@@ -20,9 +20,10 @@ from scripts.home import folder, home
 from scripts.landing import pg_dump, postgres
 from scripts.landing.inbox import Shipment, SourceFile, scan
 from scripts.landing.intake import Intake
-from scripts.landing.store import OutOfOrder, Store, content_id
+from scripts.landing.store import OutOfOrder, Store, content_id, manifest_paths
 from scripts.landing.streams import Damaged
 from scripts.landing.vault import Vault
+from scripts.landing.verify import problems
 from scripts.lock import night_lock
 
 BATCH_BYTES = 32 << 20
@@ -260,8 +261,9 @@ def _plain(value: object) -> object:
 @click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="Only what arrived up to this day.")
 @click.option("--inbox", type=click.Path(path_type=Path, file_okay=False), help="Where the arrival folders are.")
 @click.option("--again", is_flag=True, help="Read live databases although they were read that day already.")
+@click.option("--verify", is_flag=True, help="Land nothing; read every landed file and compare it with its manifest.")
 @click.option("--wait", default=600.0, show_default=True, help="Seconds to wait for another landing to end.")
-def land(only: tuple[str, ...], on: object, inbox: Path | None, again: bool, wait: float) -> None:
+def land(only: tuple[str, ...], on: object, inbox: Path | None, again: bool, verify: bool, wait: float) -> None:
     """Take in what the backends shipped.
 
     Reads inbox/<backend>/<arrival day>/ as backends/<backend>.yml says, types every column, gives people pseudonyms
@@ -277,7 +279,10 @@ def land(only: tuple[str, ...], on: object, inbox: Path | None, again: bool, wai
       ./nightshift land                       everything that arrived
       ./nightshift land --on 2026-02-14       as if nothing had arrived after that day
       ./nightshift land --backend billing     one backend
+      ./nightshift land --verify              is every landed byte still what its manifest says?
     """
+    if verify:
+        return _verify()
     begun = time.monotonic()
     day = on.date() if on else None
     with landing_lock("land", wait):
@@ -285,6 +290,17 @@ def land(only: tuple[str, ...], on: object, inbox: Path | None, again: bool, wai
     _print(report, time.monotonic() - begun)
     if report.refused:
         raise Stop(f"{count(len(report.refused), 'dump')} refused; what is wrong stands above", REFUSED)
+
+
+def _verify() -> None:
+    """Compare the landing with its manifests."""
+    root = home() / "landing"
+    found = list(problems(root))
+    for dump, problem in found:
+        warn("land", f"{dump}: {problem}")
+    if found:
+        raise Stop(f"{count(len(found), 'problem')}; remove the dump's folder and land again", REFUSED)
+    say("land", f"{count(sum(1 for _ in manifest_paths(root)), 'dump')}, all as their manifests say")
 
 
 def _print(report: Report, seconds: float) -> None:

@@ -13,6 +13,7 @@ STEPS = {
     "simulate": "scripts.simulate",
     "land": "scripts.land",
     "sources": "scripts.sources",
+    "vault": "scripts.vault",
     "build": "scripts.build",
     "plan": "scripts.build",
     "rows": "scripts.rows",

@@ -234,3 +234,9 @@ def plays(*rows: dict) -> str:
         full = PLAY | {"play_id": f"s{number}"} | row
         lines.append(json.dumps({k: v for k, v in full.items() if v is not ...}) + "\n")
     return "".join(lines)
+
+
+def accounts_of(*people: str) -> str:
+    """A CSV of accounts."""
+    rows = (f"{person},DE,{person}@example.com,Name of {person}\n" for person in people)
+    return "account_id,country,email,full_name\n" + "".join(rows)
