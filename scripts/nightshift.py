@@ -46,7 +46,7 @@ class Steps(click.Group):
         return getattr(importlib.import_module(STEPS[name]), name.replace("-", "_"))
 
 
-@click.group(cls=Steps, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Steps, context_settings={"help_option_names": ["-h", "--help"], "terminal_width": 110})
 def main() -> None:
     """Nightshift: dumps of backends in, tested and published marts out.
 
@@ -72,10 +72,13 @@ def main() -> None:
 
     \b
     Settings (environment)
-      NIGHTSHIFT_HOME        where all state lives (default: var/)
-      NIGHTSHIFT_MEMORY      DuckDB's memory limit, e.g. 4GB
-      NIGHTSHIFT_THREADS     threads of the build
-      NIGHTSHIFT_KEEP_RUNS   published runs that are kept (default 14)
+      NIGHTSHIFT_HOME          where all state lives (default: var/)
+      NIGHTSHIFT_MEMORY        DuckDB's memory limit (default 6GB)
+      NIGHTSHIFT_THREADS       threads of one statement (default 2)
+      NIGHTSHIFT_DBT_THREADS   models built at the same time (default 2)
+      NIGHTSHIFT_SPILL         where large sorts go (default: spill/ under NIGHTSHIFT_HOME)
+      NIGHTSHIFT_KEEP_RUNS     published runs that are kept (default 14)
+      NIGHTSHIFT_MASTER_KEY    what opens the vault; without it a key for development is made
     """
 
 

@@ -123,7 +123,7 @@ def rollback(run: str | None) -> int:
 
     Only the link moves; nothing is deleted, and the warehouse stays as it is. What backends have already picked up
     and mails that were sent cannot be taken back: they are listed. The next publication goes forward again with
-    whatever is then built, so repair first: see docs/recover-a-bad-night.md.
+    whatever is then built, so repair first (README.md: Recover from a bad night).
 
     \b
     Examples
