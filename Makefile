@@ -2,6 +2,7 @@
 # Everything else is one command: ./nightshift --help
 SHELL := /bin/bash
 PY := .venv/bin/python
+unexport PYTHONDONTWRITEBYTECODE
 UV := $(PY) -m uv pip install --quiet --python $(PY) --require-hashes
 
 .PHONY: night nights plan status test test-nightly test-on-demand bench lint docs clean env env-test postgres

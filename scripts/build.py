@@ -13,17 +13,18 @@ from typing import Any
 import click
 import duckdb
 
-from scripts import console
+from scripts import console, fingerprint
 from scripts.console import DONE, FAILED, count, duration, say
 from scripts.dbt_process import Run, manifest, run_dbt
 from scripts.faults import fault_point
-from scripts.files import replace_json
+from scripts.files import read_json, replace_json
 from scripts.home import folder
 from scripts.landed import newest_arrival
 from scripts.lock import night_lock
 from scripts.warehouse import get_day, set_day, warehouse
 
 REPORT = "build.json"
+UNIT_TESTS = "unit_tests.json"
 
 REBUILT = """
     with written as (
@@ -72,6 +73,8 @@ def build(on_day: datetime | None, select: tuple[str, ...], exclude: tuple[str, 
     interrupted build; run it again and it goes on where it stopped. What a failing test leaves in the warehouse is
     not published.
 
+    Unit tests look at definitions only. Once they have all passed they are not repeated until a definition changes.
+
     \b
     Examples
       ./nightshift build
@@ -90,8 +93,13 @@ def build(on_day: datetime | None, select: tuple[str, ...], exclude: tuple[str, 
             since = last_sequence(connection)
         fault_point("build:before-dbt")
         selection = [*_options("--select", select), *_options("--exclude", exclude)]
-        run = run_dbt(["build", *selection], lock, {"NIGHTSHIFT_TEST_ALL": "1"} if full_tests else None)
+        definitions = fingerprint.of_models()
+        is_known_good = not full_tests and read_json(folder("warehouse") / UNIT_TESTS) == {"passed": definitions}
+        left_out = ["--exclude-resource-type", "unit_test"] if is_known_good else []
+        run = run_dbt(["build", *selection, *left_out], lock, {"NIGHTSHIFT_TEST_ALL": "1"} if full_tests else None)
         fault_point("build:after-dbt")
+        if not selection and not is_known_good and _unit_tests_passed(run):
+            replace_json(folder("warehouse") / UNIT_TESTS, {"passed": definitions})
         if run.exit_code and not run.results:
             # the project could not even be read: the last build's report still says what is in the warehouse
             _tell_problems(run)
@@ -223,6 +231,11 @@ def _owner(node: dict[str, Any], project: dict[str, Any]) -> str:
     if isinstance(found, dict):
         return found.get("name") or found.get("email") or ""
     return found or ""
+
+
+def _unit_tests_passed(run: Run) -> bool:
+    """True if all there are ran and passed (one below a failed model is skipped)."""
+    return bool(run.results) and all(r.status == "pass" for r in run.results if r.node.startswith("unit_test."))
 
 
 def _report(run: Run, connection: duckdb.DuckDBPyConnection, since: int, day: date | None) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import json
 import resource
 import subprocess
@@ -12,17 +10,16 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import click
 
-from scripts import console
+from scripts import console, fingerprint
 from scripts.backends import load_all
 from scripts.build import REPORT
 from scripts.console import DONE, FAILED, REFUSED, STOPPED, USAGE, Stop, count, duration, say, warn
 from scripts.faults import fault_point
-from scripts.files import files_below, read_json, replace_json
+from scripts.files import read_json, replace_json
 from scripts.home import PROJECT, folder
 from scripts.landed import OWN_RECORDS, Dump, arrivals, dumps, landed_days
 from scripts.lock import hand_down, night_lock, sign
@@ -34,23 +31,6 @@ LAST = "last_night.json"
 
 # The order of a night; a step that this project does not have is left out.
 STEPS = ("land", "build", "publish", "export")
-
-# What decides what a night computes, beside what has landed. Parts of the project that are only read by people
-# are not in it, so a changed page is no reason for a night.
-DECIDING = (
-    "dbt_project.yml",
-    "profiles.yml",
-    "packages.yml",
-    "models",
-    "macros",
-    "seeds",
-    "snapshots",
-    "tests/sql",
-    "tests/generic",
-    "backends",
-    "campaigns",
-    "scripts",
-)
 
 # The sample backends: the days their first load holds, and the nights that `make night` adds to it.
 FIRST_LOAD, SAMPLE_NIGHTS = 84, 3
@@ -158,7 +138,7 @@ def _run(day: date, lock: int) -> int:
     _step(running, "land", lock)
     if running.code == STOPPED:
         return _stopped(running)
-    known = fingerprint(day)
+    known = fingerprint.of_night(day)
     last = read_json(folder("warehouse") / LAST)
     if last and _is_done(last, day, known):
         return _nothing_new(last, running)
@@ -234,27 +214,6 @@ def _call(arguments: list[str], lock: int) -> int:
     if done.returncode < 0:
         warn("night", f"{arguments[0]} was killed by signal {-done.returncode}; run the night again")
     return done.returncode
-
-
-def fingerprint(day: date) -> str:
-    """Everything that decides what the night of ``day`` computes: the dumps it may see and the project's own files."""
-    digest = hashlib.sha256()
-    for package in ("dbt-core", "dbt-duckdb", "duckdb"):
-        digest.update(f"{package} {importlib.metadata.version(package)}\n".encode())
-    for part in DECIDING:
-        path = PROJECT / part
-        files = sorted(Path(entry.path) for entry in files_below(path)) if path.is_dir() else [path] * path.exists()
-        for file in files:
-            if "__pycache__" not in file.parts:
-                digest.update(f"{file.relative_to(PROJECT)}\0".encode() + file.read_bytes() + b"\0")
-    for champion in sorted(folder("registry").glob("*/champion*")):
-        digest.update(
-            f"{champion.name} {champion.read_bytes() if champion.is_file() else champion.resolve().name}\n".encode()
-        )
-    for dump in dumps(day):
-        if (dump.backend, dump.table) != OWN_RECORDS:
-            digest.update(f"{dump.backend} {dump.table} {dump.arrived_on} {dump.dump_id}\n".encode())
-    return digest.hexdigest()
 
 
 def _is_done(last: dict[str, Any], day: date, known: str) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from estate import Estate
 from ledger_fixtures import built_ledger, ledger  # noqa: F401  (fixtures)
 from postgres_server import MISSING, programs, running_server
 
 from scripts import backends
+
+# Tests start dbt many times; compiling its 1,400 modules at each start would double what they take.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")
