@@ -5,7 +5,7 @@ PY := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 UV := $(PY) -m uv pip install --quiet --python $(PY) --require-hashes
 
-.PHONY: night nights plan status test test-nightly test-on-demand bench lint docs clean env env-test postgres
+.PHONY: night nights plan status test test-nightly test-on-demand bench lint docs pictures clean env env-test postgres
 .DEFAULT_GOAL := night
 
 # The environment is exactly the lock file; tests need a few packages more.
@@ -38,6 +38,10 @@ night: env
 # The whole sample: a first load of 60 days, then 35 nights.
 nights: env
 	@./nightshift night --sample --first 60 --nights 35
+
+# The README's pictures, from the marts of the last night.
+pictures: env
+	$(PY) -m scripts.pictures
 
 plan status docs: env
 	@./nightshift $@

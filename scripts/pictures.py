@@ -12,9 +12,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import click
 import duckdb
 
-from scripts.console import USAGE, Stop, say
+from scripts.console import USAGE, Stop, run_step, say
 from scripts.dbt_process import manifest
 from scripts.home import PROJECT
 from scripts.published import current_folder
@@ -29,7 +30,7 @@ LAYERS = {  # fill and line by layer
     "intermediate": ("#e6f0fa", "#4c84b8", "intermediate"),
     "marts": ("#e8f4ea", "#4b8f5a", "mart"),
 }
-ROW, NODE, GAP, PAD = 30, 22, 46, 16
+ROW, NODE, GAP, PAD = 30, 22, 30, 16
 SERIES = ("#1f6f8b", "#d1843c", "#6a4c93", "#4b8f5a", "#b23a48", "#8a8d91")
 
 
@@ -53,8 +54,9 @@ class Node:
         return 44 + self.row * ROW + NODE / 2
 
 
+@click.command()
 def main() -> None:
-    """Draw both."""
+    """Draw both pictures into docs/img."""
     here = current_folder()
     if here is None:
         raise Stop("nothing is published yet; run `./nightshift night --sample` first", USAGE)
@@ -68,7 +70,6 @@ def lineage(project: dict[str, Any], mart: str) -> str:
     """All that a mart is made of, left to right."""
     nodes = _ancestors(project, mart)
     _place(nodes)
-    columns = max(node.column for node in nodes.values()) + 1
     height = max(node.middle for node in nodes.values()) + NODE / 2 + 44
     width = max(node.x + node.width for node in nodes.values()) + PAD
     lines = []
@@ -96,7 +97,7 @@ def lineage(project: dict[str, Any], mart: str) -> str:
             f'<text x="{x + 20:.0f}" y="{height - 16:.0f}" fill="{SOFT}">{word}</text>'
         )
         x += 40 + _text_width(word)
-    title = f"What {mart} is made of: {len(nodes) - 1} tables and views in {columns - 1} steps"
+    title = f"What {mart} is made of (staging views left out)"
     return _svg(width, height, title, [*lines, *legend], size=11)
 
 
@@ -119,6 +120,12 @@ def _ancestors(project: dict[str, Any], mart: str) -> dict[str, Node]:
         label = f"{node['source_name']}.{node['name']}" if is_source else node["name"]
         found[key] = Node(key, label, layer, parents)
         waiting += parents
+    for view in [node for node in found.values() if node.layer == "staging"]:
+        # one view a landed table, of the same name: the picture says as much without them
+        for node in found.values():
+            if view.key in node.parents:
+                node.parents = sorted({*node.parents, *view.parents} - {view.key})
+        del found[view.key]
     for node in found.values():
         for parent in node.parents:
             found[parent].children.append(node.key)
@@ -181,26 +188,35 @@ def published(file: Path) -> str:
             select artist_name, sum(streams) from business.artist_daily group by 1 order by 2 desc, 1 limit 10
         """).fetchall()
     parts = [
-        *_chart(20, "Streams a day, by plan (business.listening_daily)", streams),
-        *_chart(420, "Net revenue a week, by currency (business.revenue_daily)", revenue),
-        *_bars(820, "Most streamed artists (business.artist_daily)", artists),
+        *_chart(20, "Streams a day, by plan", "business.listening_daily", streams),
+        *_chart(420, "Net revenue a week, by currency", "business.revenue_daily", revenue),
+        *_bars(820, "Most streamed artists", "business.artist_daily", artists),
     ]
-    return _svg(1200, 300, "Three marts of one published night", parts, size=11)
+    return _svg(1200, 320, "Three marts of one published night", parts, size=11)
 
 
-def _chart(left: float, title: str, rows: Sequence[tuple[Any, str, float]]) -> list[str]:
+def _heading(left: float, title: str, mart: str) -> str:
+    return (
+        f'<text x="{left}" y="50" font-weight="bold">{escape(title)}</text>'
+        f'<text x="{left}" y="65" fill="{SOFT}">{escape(mart)}</text>'
+    )
+
+
+def _chart(left: float, title: str, mart: str, rows: Sequence[tuple[Any, str, float]]) -> list[str]:
     """Lines over days, one a series."""
-    top, width, height = 60.0, 340.0, 180.0
+    top, width, height = 90.0, 340.0, 170.0
     days = sorted({row[0] for row in rows})
     most = max((float(row[2]) for row in rows), default=1) or 1
     names = sorted({row[1] for row in rows}, key=lambda name: -sum(float(row[2]) for row in rows if row[1] == name))
-    parts = [f'<text x="{left}" y="{top - 14}" font-weight="bold">{escape(title)}</text>']
+    parts, labels = [_heading(left, title, mart)], []
     for share in (0, 0.5, 1):
         y = top + height * (1 - share)
-        parts.append(
-            f'<path d="M{left} {y:.0f}H{left + width}" stroke="{GRID}"/>'
-            f'<text x="{left + width}" y="{y - 3:.0f}" text-anchor="end" fill="{SOFT}">{most * share:,.0f}</text>'
-        )
+        parts.append(f'<path d="M{left} {y:.0f}H{left + width}" stroke="{GRID}"/>')
+        if share != 0.5:
+            labels.append(
+                f'<text x="{left + width}" y="{y - 3:.0f}" text-anchor="end" fill="{SOFT}" stroke="#ffffff" '
+                f'stroke-width="4" paint-order="stroke">{most * share:,.0f}</text>'
+            )
     for place, name in enumerate(names):
         points = [
             (left + width * days.index(row[0]) / max(len(days) - 1, 1), top + height * (1 - float(row[2]) / most))
@@ -215,6 +231,7 @@ def _chart(left: float, title: str, rows: Sequence[tuple[Any, str, float]]) -> l
             f'<rect x="{x:.0f}" y="{top + height + 26}" width="10" height="10" fill="{colour}"/>'
             f'<text x="{x + 15:.0f}" y="{top + height + 35}">{escape(name)}</text>'
         )
+    parts += labels
     if days:
         parts.append(
             f'<text x="{left}" y="{top + height + 15}" fill="{SOFT}">{days[0]}</text>'
@@ -223,10 +240,10 @@ def _chart(left: float, title: str, rows: Sequence[tuple[Any, str, float]]) -> l
     return parts
 
 
-def _bars(left: float, title: str, rows: Sequence[tuple[str, float]]) -> list[str]:
+def _bars(left: float, title: str, mart: str, rows: Sequence[tuple[str, float]]) -> list[str]:
     """The largest, as bars."""
-    top, most = 60.0, max((float(value) for _, value in rows), default=1) or 1
-    parts = [f'<text x="{left}" y="{top - 14}" font-weight="bold">{escape(title)}</text>']
+    top, most = 82.0, max((float(value) for _, value in rows), default=1) or 1
+    parts = [_heading(left, title, mart)]
     for place, (name, value) in enumerate(rows):
         y, length = top + place * 21, 170 * float(value) / most
         parts.append(
@@ -254,4 +271,4 @@ def _text_width(text: str) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_step(main)
