@@ -26,9 +26,10 @@ class Reader:
         self.table: Table = shipments[0].table
         self.days = [(s.arrived_on, s.covers_on) for s in shipments]
         self.refusals: Sequence[Refusal] = ()
+        self.is_native = True
 
     def read(self) -> None:
-        """Make ``typed``: a table, or for Parquet a view over the files."""
+        """Make ``typed``: a table, or a view over Parquet that has the contract's types already."""
         formats = {f.format or self.table.format for s in self.shipments for f in s.files}
         if formats == {"parquet"}:
             self._parquet()
@@ -70,7 +71,9 @@ class Reader:
             except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as error:
                 self.reading.refuse(each.dump, f"{each.name}: {unreadable_parquet(error)}")
         union = " union all ".join(f"(from ({part}))" for part in parts)
-        self.duckdb.execute(f"create or replace temp view typed as {union}")
+        # What must only be copied is read where it lies; what is asked several times is kept.
+        is_copy = self.is_native and not self.table.persons and all(c.personal is None for c in self.table.columns)
+        self.duckdb.execute(f"create or replace temp {'view' if is_copy else 'table'} typed as {union}")
 
     def _parquet_file(self, each: Input) -> str:
         """The query that reads one file."""
@@ -86,6 +89,7 @@ class Reader:
                 native[column.name], texts[column.name] = fitting, quoted(name)
             else:
                 texts[column.name] = f"cast({quoted(name) if name else 'null'} as varchar)"
+                self.is_native &= name is None
         relation = f"""(
             select cast({each.dump} as integer) as _dump, cast({each.file} as integer) as _file,
                 file_row_number + 1 as _line, cast(null as varchar) as _raw, *
