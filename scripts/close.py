@@ -1,0 +1,127 @@
+"""``close``: a month of the books accepts nothing any more."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import click
+import duckdb
+
+from scripts import books, journal
+from scripts.console import REFUSED, USAGE, Stop, say
+from scripts.faults import fault_point
+from scripts.land import commit
+from scripts.lock import night_lock
+from scripts.warehouse import warehouse
+
+DAILY = ("billing.invoices", "billing.invoice_lines", "billing.payments", "processor.settlements")
+
+
+def month_of(text: str | None) -> date:
+    """The first day of a month given as 2026-02."""
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise Stop(f"{text} is no month; write it as 2026-02", USAGE) from None
+
+
+def checks(connection: duckdb.DuckDBPyConnection, month: date) -> Iterator[tuple[str, bool, str]]:
+    """What must be true of a month before it is closed: the sentence, whether it is, the figure."""
+    beyond = books.next_month(month)
+
+    def figure(sql: str, *values: object) -> object:
+        return connection.execute(sql, values).fetchone()[0]
+
+    day = books.logical_day(connection)
+    yield "the month is over", day >= beyond, f"built up to {day}"
+    rated = figure("select max(rated_on) from intermediate.int_finance__exchange_rates")
+    last = beyond - timedelta(days=1)
+    yield "its closing exchange rates are known", rated is None or rated >= last, f"rates up to {rated}"
+    for name in DAILY:
+        backend, table = name.split(".")
+        landed = {
+            row[0]
+            for row in connection.execute(
+                "select covers_on from ops.landed_dumps where backend = ? and table_name = ?", [backend, table]
+            ).fetchall()
+        }
+        begin = min(landed, default=month)
+        days = [month + timedelta(days=n) for n in range((beyond - month).days)]
+        missing = [str(d) for d in days if d not in landed and d >= begin]
+        yield f"{name} of every day has landed", not missing, ", ".join(missing) or "all"
+    differing = figure(
+        "select count(*) from ops.discrepancies where backend in ('billing', 'processor', 'bank', 'rates')"
+    )
+    yield "control totals of the sources agree", differing == 0, f"{differing} differ"
+    closed = books.closed_months("finance")
+    earlier = figure(
+        "select min(month) from finance.trial_balance where month < ? and month > ?",
+        month,
+        max(closed, default=date.min),
+    )
+    yield "every month before it is closed", earlier is None, f"open: {earlier:%Y-%m}" if earlier else "all"
+    due = figure("select count(*) from finance.fct_journal_lines where batch_id is null and posted_on < ?", beyond)
+    yield "everything due is posted", due == 0, f"{due} lines are due"
+    off = figure(
+        "select count(*) from (select currency from finance.trial_balance where month <= ? group by month, currency "
+        "having sum(closing_amount) <> 0 or sum(reporting_closing_amount) <> 0)",
+        month,
+    )
+    yield "the trial balance is balanced", off == 0, f"{off} currencies are not"
+
+
+def close_month(month: date, book: str, closed_by: str, approved_by: str | None) -> None:
+    """Check, then commit the closing; the caller holds the lock."""
+    if book != "finance":
+        if importlib.util.find_spec("scripts.close_royalties") is None:
+            raise Stop("the royalty books cannot be closed yet", USAGE)
+        importlib.import_module("scripts.close_royalties").close_month(month, closed_by, approved_by)
+        return
+    if month in (closed := books.closed_months(book)):
+        raise Stop(f"{month:%Y-%m} is closed since {closed[month]}; it is closed once", REFUSED)
+    with warehouse(read_only=True) as connection:
+        books.refuse_unless_good(connection, book)
+        day = books.logical_day(connection)
+        results = list(checks(connection, month))
+    for sentence, good, figure in results:
+        say("close", f"{'ok ' if good else 'NOT'} {sentence} ({figure})")
+    if not all(good for _, good, _ in results):
+        raise Stop(f"{month:%Y-%m} stays open", REFUSED)
+    fault_point("close:before-commit")
+    row = {
+        "books": book,
+        "month": month,
+        "closed_on": day,
+        "closed_by": closed_by,
+        "approved_by": approved_by,
+        "content_hash": journal.content_hash(month, books.next_month(month)),
+        "checks_json": json.dumps({sentence: figure for sentence, _, figure in results}, sort_keys=True),
+    }
+    commit("closed_months", [row], arrived_on=day)
+    say("close", f"{book} {month:%Y-%m} is closed; what comes late goes to {books.next_month(month):%Y-%m}")
+
+
+@click.command()
+@click.argument("month")
+@click.option("--books", "book", default="finance", show_default=True, help="finance or royalties.")
+@click.option("--by", help="Who closes (default: who is logged in).")
+def close(month: str, book: str, by: str | None) -> None:
+    """Close a month of the books.
+
+    First its checks: the month is over and has landed whole, control totals agree, everything due is posted, the trial
+    balance is balanced, the months before are closed. Then nothing is posted in it any more: what comes late goes to
+    the first open month, with its reason. A month is closed once.
+
+    \b
+    Examples
+      ./nightshift close 2026-02 --books finance
+      ./nightshift prepare close 2026-02      where seeds/books.csv asks for an approval
+    """
+    if books.needs_approval(book):
+        raise Stop("these books want an approval: ./nightshift prepare close, then ./nightshift approve", USAGE)
+    with night_lock("close"):
+        close_month(month_of(month), book, books.someone(by), None)
