@@ -20,7 +20,8 @@ from scripts.warehouse import warehouse
 COLUMNS = [
     "journal_entry_id", "line_number", "posted_on", "occurred_on", "event", "source_table", "source_key",
     "account_code", "plan_code", "country", "currency", "debit_amount", "credit_amount", "reporting_currency",
-    "exchange_rate", "reporting_debit_amount", "reporting_credit_amount", "reverses_entry_id", "cause", "description", "content_hash",
+    "exchange_rate", "reporting_debit_amount", "reporting_credit_amount", "reverses_entry_id", "cause", "description",
+    "content_hash",
 ]  # fmt: skip
 BATCH_LINES = 40_000
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (rows of tables read better in one line)
 """The journal through the models' own SQL, in this process: whatever happens, entries balance and posting is what was due."""
 
 from __future__ import annotations
