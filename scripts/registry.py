@@ -20,6 +20,7 @@ from typing import Any
 
 import duckdb
 
+from scripts.commitments import committed_files
 from scripts.console import REFUSED, USAGE, Stop
 from scripts.faults import fault_point
 from scripts.files import sync
@@ -127,12 +128,7 @@ def load(model: str, version: str) -> Version:
 
 def decisions(model: str, until: date | None = None) -> list[Decision]:
     """What was decided about a model and had landed by ``until``, in the order in which it was decided."""
-    files = [
-        str(part)
-        for dump in sorted((folder("landing") / "nightshift" / "promotions").glob("dt=*/*"))
-        if (dump / "_manifest.json").exists() and (until is None or dump.parent.name[3:] <= str(until))
-        for part in sorted(dump.glob("*.parquet"))
-    ]
+    files = committed_files("promotions", until)
     if not files:
         return []
     rows = duckdb.execute(
@@ -210,6 +206,11 @@ def sweep(model: str) -> list[str]:
 def fingerprint(paths: Sequence[Path]) -> str:
     """A hash of the content of code files, to say with which code a version was made."""
     return _sha256(b"".join(path.read_bytes() for path in sorted(paths)))[:16]
+
+
+def data_fingerprint(*arrays: object) -> str:
+    """A hash of numpy arrays, to say from which data a version was made."""
+    return _sha256(b"".join(array.tobytes() for array in arrays))[:16]
 
 
 def _serving(made: Sequence[Decision]) -> str | None:

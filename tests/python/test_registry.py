@@ -43,7 +43,10 @@ def test_the_same_training_is_the_same_version(home):
         (lambda path: (path / "more.txt").write_text(""), "more.txt was not registered"),
         (lambda path: (path / "_record.json").write_text("{"), "cannot be read"),
         (lambda path: (path / "_record.json").unlink(), "cannot be read"),
-        (lambda path: (path / "_record.json").write_text((path / "_record.json").read_text().replace("1", "2", 1)), "was changed"),
+        (
+            lambda path: (path / "_record.json").write_text((path / "_record.json").read_text().replace("1", "2", 1)),
+            "was changed",
+        ),
     ],
 )
 def test_a_version_edited_by_hand_is_refused(home, harm, says):
@@ -127,8 +130,12 @@ def test_measures_agree_with_a_plain_count():
     assert measures.average_precision(truth, score) == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
     doubled = np.array([2.0, 1, 1, 1, 3])
     again = np.repeat(np.arange(5), doubled.astype(int))
-    assert measures.average_precision(truth, score, doubled) == pytest.approx(measures.average_precision(truth[again], score[again]))
-    assert np.isnan(measures.auc_roc(np.zeros(3), np.ones(3))) and np.isnan(measures.average_precision(np.zeros(3), np.ones(3)))
+    assert measures.average_precision(truth, score, doubled) == pytest.approx(
+        measures.average_precision(truth[again], score[again])
+    )
+    assert np.isnan(measures.auc_roc(np.zeros(3), np.ones(3))) and np.isnan(
+        measures.average_precision(np.zeros(3), np.ones(3))
+    )
 
 
 def test_card_precision_counts_an_account_once_and_blocks_who_was_found():

@@ -1,0 +1,1 @@
+../../../../../models/marts/risk/fct_payment_features.sql

@@ -1,0 +1,81 @@
+{{ config(day='played_on', reads={
+    'fct_plays': 'day', 'int_risk__account_listening': 'day', 'int_risk__network_listening': 'day',
+    'int_risk__pushed_tracks': 'day'}) }}
+-- What the rules say of each play as things stand today; it becomes a judgement once, by ./nightshift judge.
+with plays as (
+
+    select play_id, played_on, account_id, track_id, coalesce(network_prefix, '') as network_prefix
+    from {{ ref('fct_plays') }}
+    where {{ stale_days('played_on') }}
+
+),
+
+listening as (
+
+    select * from {{ ref('int_risk__account_listening') }} where {{ stale_days('played_on') }}
+
+),
+
+on_network as (
+
+    select * from {{ ref('int_risk__network_listening') }} where {{ stale_days('played_on') }}
+
+),
+
+repeated as (
+
+    select
+        pushed.played_on,
+        pushed.track_id,
+        plays.account_id,
+        max(pushed.repeating_accounts) as repeating_accounts,
+        count(*) as plays
+    from {{ ref('int_risk__pushed_tracks') }} as pushed
+    inner join plays on plays.played_on = pushed.played_on and plays.track_id = pushed.track_id
+    where {{ stale_days('pushed.played_on') }}
+    group by pushed.played_on, pushed.track_id, plays.account_id
+
+),
+
+judged as (
+
+    select
+        plays.play_id,
+        plays.played_on,
+        plays.account_id,
+        plays.track_id,
+        case
+            when on_network.streams_in_step >= {{ rule_threshold('in_step', 'streams') }}
+                and on_network.streams_in_step >= {{ rule_threshold('in_step', 'share') }} * on_network.streams then 'in_step'
+            when listening.networks >= {{ rule_threshold('everywhere', 'networks') }}
+                and listening.devices >= {{ rule_threshold('everywhere', 'devices') }} then 'everywhere'
+            when listening.ms_heard >= {{ rule_threshold('no_sleep', 'hours') }} * 3600000 then 'no_sleep'
+            when on_network.streams >= {{ rule_threshold('just_paid', 'streams') }}
+                and on_network.short_streams >= {{ rule_threshold('just_paid', 'short_share') }} * on_network.streams then 'just_paid'
+            when repeated.plays >= {{ rule_threshold('pushed_track', 'plays_each') }} then 'pushed_track'
+        end as reason,
+        concat(
+            '{"account_plays": ', listening.plays,
+            ', "devices": ', listening.devices,
+            ', "hours_heard": ', cast(cast(listening.ms_heard / 3600000.0 as decimal(9, 2)) as varchar),
+            ', "in_step": ', coalesce(on_network.streams_in_step, 0),
+            ', "listeners_repeating": ', coalesce(repeated.repeating_accounts, 0),
+            ', "networks": ', listening.networks,
+            ', "short_streams": ', coalesce(on_network.short_streams, 0),
+            ', "streams_on_network": ', coalesce(on_network.streams, 0), '}'
+        ) as evidence_json
+    from plays
+    inner join listening on listening.played_on = plays.played_on and listening.account_id = plays.account_id
+    left join on_network
+        on on_network.played_on = plays.played_on
+        and on_network.account_id = plays.account_id
+        and on_network.network_prefix = plays.network_prefix
+    left join repeated
+        on repeated.played_on = plays.played_on
+        and repeated.track_id = plays.track_id
+        and repeated.account_id = plays.account_id
+
+)
+
+select * from judged
+where reason is not null

@@ -1,0 +1,329 @@
+"""``train``, ``due``, ``promote``, ``demote``: a model's versions are made, compared and let to serve."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import click
+import duckdb
+import numpy as np
+
+from scripts import gate, registry
+from scripts.console import DONE, USAGE, Stop, say, timed
+from scripts.faults import fault_point
+from scripts.home import PROJECT
+from scripts.landed import newest_arrival
+from scripts.lock import night_lock
+from scripts.models import fraud, measures
+from scripts.warehouse import get_day, warehouse
+
+FEATURES = "intermediate.int_risk__features_as_known"
+MODELS = (fraud.MODEL,)
+MATURE_DAYS = 30  # so long unreported, a payment counts as genuine (label_delay_days of dbt_project.yml)
+GATE_DAYS = 28
+DUE_AGE_DAYS = 28
+FEWEST_FRAUDS = 5
+DUE_DRIFT = 0.25
+CODE = ("scripts/models/fraud.py", "scripts/models/trees.py", "macros/risk/payment_features.sql",
+        "macros/risk/account_windows.sql", "macros/risk/terminal_windows.sql", "macros/risk/windows.sql")  # fmt: skip
+
+# The latest thing said of a payment by the cutoff; what nobody reported for long enough was genuine. A payment that
+# arrived days late was scored on other grounds than one in time, so it is not learned from.
+LABELLED = f"""
+    with said as (
+        select payment_id, is_fraud,
+            row_number() over (partition by payment_id order by known_at desc, label_id desc) as newest_first
+        from intermediate.int_risk__labels as labels
+        where knowable_at < $cutoff + interval 1 day
+    )
+    select features.*, features.paid_on - date '1970-01-01' as day,
+        dense_rank() over (order by features.account_id) as account,
+        cast(coalesce(said.is_fraud, false) as tinyint) as truth
+    from {FEATURES} as features
+    inner join intermediate.int_risk__payments as payments
+        on payments.payment_id = features.payment_id and payments.paid_on = features.paid_on
+    left join said on said.payment_id = features.payment_id and said.newest_first = 1
+    where payments.arrived_on <= payments.paid_on + 1
+        and features.paid_on between $first and $last
+        and (said.is_fraud is not null or features.paid_on <= $cutoff - {MATURE_DAYS})
+    order by features.paid_at, features.payment_id
+"""
+
+
+def labelled(connection: duckdb.DuckDBPyConnection, first: date, last: date, cutoff: date) -> fraud.Rows:
+    """Payments of a window with features as they were known and labels as they were known by ``cutoff``."""
+    names = [feature.name for feature in fraud.features()]
+    try:
+        result = connection.execute(LABELLED, {"first": first, "last": last, "cutoff": cutoff})
+    except duckdb.CatalogException:
+        raise Stop("the warehouse has no features yet; run `./nightshift build` first", USAGE) from None
+    offered = [column[0] for column in result.description]
+    fraud.check_features(names, offered)
+    found = result.fetchnumpy()
+    values = np.empty((len(found["day"]), len(names)))
+    for position, name in enumerate(names):
+        values[:, position] = np.ma.filled(np.ma.asarray(found[name]).astype(float), np.nan)
+    account, truth = (np.ma.filled(np.ma.asarray(found[name]), 0) for name in ("account", "truth"))
+    return fraud.Rows(tuple(names), values, truth, np.asarray(found["day"]).astype(int), account)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What a challenger learns from, and the later days on which it meets the champion."""
+
+    first: date
+    trained_to: date
+    last: date
+
+
+def windows(connection: duckdb.DuckDBPyConnection, cutoff: date) -> Windows:
+    """The last ``GATE_DAYS`` whose labels have settled are kept for the gate; all before is learned from."""
+    first = connection.execute(f"select min(paid_on) from {FEATURES}").fetchone()[0]
+    if first is None:
+        raise Stop("nothing to learn from: there are no payments")
+    last = cutoff - timedelta(days=MATURE_DAYS)
+    return Windows(first, last - timedelta(days=GATE_DAYS), last)
+
+
+def metrics(rows: fraud.Rows, score: np.ndarray) -> dict[str, float | None]:
+    """The figures kept with a version."""
+    cards = measures.Cards(rows.day, rows.account, rows.truth)
+    found = {
+        "auc_roc": measures.auc_roc(rows.truth, score),
+        "average_precision": measures.average_precision(rows.truth, score),
+        "card_precision@10": measures.card_precision(cards, score, 10),
+        "fraud_rate": float(rows.truth.mean()) if len(rows) else float("nan"),
+    }
+    return {name: round(value, 6) if np.isfinite(value) else None for name, value in found.items()}
+
+
+def scores(version: registry.Version, rows: fraud.Rows) -> np.ndarray:
+    """A registered version's scores of rows."""
+    scorer = scorer_of(version)
+    fraud.check_features(scorer.forest.features, rows.names)
+    return scorer.score(rows.values[:, [rows.names.index(name) for name in scorer.forest.features]])
+
+
+def scorer_of(version: registry.Version) -> fraud.Scorer:
+    """What scores, from the registry's files."""
+    return fraud.Scorer.of({name: version.read(name) for name in version.record["files"]})
+
+
+@click.command()
+@click.argument("model", type=click.Choice(MODELS))
+@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="As if nothing had arrived after this day.")
+@click.option("--promote/--no-promote", "may_promote", default=True, show_default=True, help="Let the gate decide.")
+def train(model: str, on: datetime | None, may_promote: bool) -> int:
+    """Train a challenger, register it, and let it take the champion's place if it passes the gate.
+
+    It learns from features as they were known at each payment and from labels known by now, up to 28 days before the
+    last day whose labels have settled; on those 28 days it meets the champion. Better by more than the noise of a
+    paired bootstrap, or as good and newer and worse in no segment: then it serves from the next night. Otherwise kept
+    in the registry, with the reason, and does not serve. The same data and code give the same version.
+
+    \b
+    Examples
+      ./nightshift train fraud
+      ./nightshift due && ./nightshift train fraud        for cron: only when it is due
+    """
+    with night_lock("train"):
+        cutoff = on.date() if on else _logical_day()
+        registry.sweep(model)
+        with warehouse(read_only=True) as connection, timed("train", "trained") as said:
+            spans = windows(connection, cutoff)
+            rows = labelled(connection, spans.first, spans.trained_to, cutoff)
+            later = labelled(connection, spans.trained_to + timedelta(days=1), spans.last, cutoff)
+            files = fraud.fit(rows, fraud.features())
+            said.append(f"{len(rows):,} payments up to {spans.trained_to}, {int(rows.truth.sum()):,} frauds")
+        fault_point("train:before-register")
+        scorer = fraud.Scorer.of(files)
+        order = [rows.names.index(name) for name in scorer.forest.features]
+        later_score = scorer.score(later.values[:, order])
+        record = {
+            "window": {"first": str(spans.first), "last": str(spans.trained_to), "labels_known_by": str(cutoff)},
+            "gate_window": {"first": str(spans.trained_to + timedelta(days=1)), "last": str(spans.last)},
+            "features": [{"name": f.name, "type": f.type} for f in fraud.features()],
+            "rows": len(rows),
+            "frauds": int(rows.truth.sum()),
+            "data": registry.data_fingerprint(rows.values, rows.truth),
+            "code": registry.fingerprint([PROJECT / path for path in CODE]),
+            "metrics": metrics(later, later_score),
+            "by_month": _by_month(later, later_score),
+            "calibration": measures.calibration(later.truth, later_score) if len(later) else [],
+            "distribution": _distribution(rows),
+        }
+        version = registry.register(model, files, record, spans.trained_to)
+        say("train", f"registered {model}/{version.name}")
+        verdict, champion = decide(model, version, later, spans)
+        say("train", verdict.reason)
+        if verdict.passed and may_promote and champion != version.name:
+            registry.promote(model, version.name, cutoff, verdict.reason, "gate", verdict.as_record())
+            say("train", f"{version.name} serves from the next night")
+        elif champion != version.name:
+            registry.decide(model, version.name, "keep", cutoff, verdict.reason, "gate", verdict.as_record())
+    return DONE
+
+
+def decide(
+    model: str, challenger: registry.Version, later: fraud.Rows, spans: Windows
+) -> tuple[gate.Verdict, str | None]:
+    """What the gate says of a challenger, and who serves now."""
+    serving = registry.champion(model)
+    if serving == challenger.name:
+        return gate.Verdict(False, "it serves already", {}), serving
+    second = scores(challenger, later)
+    if serving is None:
+        found = metrics(later, second)
+        frauds = int(later.truth.sum())
+        good = (found["auc_roc"] or 0) > 0.6 and (found["average_precision"] or 0) > 3 * (found["fraud_rate"] or 1)
+        if frauds < FEWEST_FRAUDS:
+            return gate.Verdict(False, f"only {frauds} frauds to measure on, {FEWEST_FRAUDS} are needed", {}), None
+        word = "the first, and better than chance" if good else "no better than chance"
+        return gate.Verdict(good, f"{word}: average precision {found['average_precision']}", {}), None
+    champion = registry.load(model, serving)
+    unseen = later.day > (champion.trained_to - date(1970, 1, 1)).days
+    rows, second = later.take(unseen), second[unseen]
+    first = scores(champion, rows)
+    accounts, position = np.unique(rows.account, return_inverse=True)
+
+    def precision(weight: np.ndarray) -> tuple[float, float]:
+        return (
+            measures.average_precision(rows.truth, first, weight[position]),
+            measures.average_precision(rows.truth, second, weight[position]),
+        )
+
+    def caught(weight: np.ndarray) -> tuple[float, float]:
+        return (_top(rows, first, weight[position]), _top(rows, second, weight[position]))
+
+    newer = challenger.trained_to > champion.trained_to
+    return gate.judge({"average_precision": precision, "precision_of_top": caught}, len(accounts), newer=newer), serving
+
+
+def _top(rows: fraud.Rows, score: np.ndarray, weight: np.ndarray) -> float:
+    """Share of frauds among the most suspicious payments: as many as there are frauds."""
+    order = np.argsort(-score, kind="stable")
+    most = max(1.0, float((weight * rows.truth).sum()))
+    inside = np.cumsum(weight[order]) <= most
+    total = weight[order][inside].sum()
+    return float((weight[order] * rows.truth[order])[inside].sum() / total) if total else float("nan")
+
+
+def _by_month(rows: fraud.Rows, score: np.ndarray) -> dict[str, Mapping[str, float | None]]:
+    months = np.array([str(date(1970, 1, 1) + timedelta(days=int(day)))[:7] for day in rows.day])
+    return {month: metrics(rows.take(months == month), score[months == month]) for month in np.unique(months)}
+
+
+def _distribution(rows: fraud.Rows) -> dict[str, dict[str, Any]]:
+    """Each feature's quantiles in training and the share that was missing, for drift to be measured against."""
+    found = {}
+    for position, name in enumerate(rows.names):
+        values = rows.values[:, position]
+        known = values[~np.isnan(values)]
+        quantiles = [round(float(v), 6) for v in np.quantile(known, np.linspace(0, 1, 201))] if len(known) else []
+        found[name] = {"missing": round(1 - len(known) / len(values), 6), "quantiles": quantiles}
+    return found
+
+
+def drift(was: Mapping[str, Any], now: np.ndarray) -> float:
+    """Stability index of a feature against its distribution in training, missing values included."""
+    known = np.array(was["quantiles"], dtype=float)
+    if not len(known):
+        return 0.0 if np.isnan(now).all() else 1.0
+    copies = 50
+    expected = np.repeat(known, copies)
+    missing = round(len(expected) * was["missing"] / max(1e-9, 1 - was["missing"]))
+    return measures.stability_index(np.r_[expected, np.full(missing, np.nan)], now)
+
+
+def _logical_day() -> date:
+    with warehouse() as connection:
+        day = get_day(connection) or newest_arrival()
+    if day is None:
+        raise Stop("nothing has landed yet; run `./nightshift night` first", USAGE)
+    return day
+
+
+def reasons_due(model: str, day: date, connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Why a model should be trained anew on ``day``; empty if it should not."""
+    serving = registry.champion(model)
+    if serving is None:
+        return ["no version serves"]
+    try:
+        version = registry.load(model, serving)
+    except Stop as problem:
+        return [str(problem)]
+    found = []
+    possible = day - timedelta(days=MATURE_DAYS + GATE_DAYS)
+    if (possible - version.trained_to).days >= DUE_AGE_DAYS:
+        age = (possible - version.trained_to).days
+        found.append(f"age: {age} more days could be learned from, {DUE_AGE_DAYS} are the limit")
+    recent = labelled(connection, day - timedelta(days=GATE_DAYS), day, day + timedelta(days=3650))
+    if len(recent) >= 200:
+        moved = {
+            name: drift(version.record["distribution"][name], recent.values[:, position])
+            for position, name in enumerate(recent.names)
+            if name in version.record["distribution"]
+        }
+        for name, index in sorted(moved.items(), key=lambda item: -item[1]):
+            if index > DUE_DRIFT:
+                found.append(f"drift: {name} is distributed otherwise than in training (stability index {index:.2f})")
+    spans = windows(connection, day)
+    later = labelled(connection, max(spans.trained_to, version.trained_to) + timedelta(days=1), spans.last, day)
+    promised = version.record["metrics"].get("average_precision")
+    if promised and later.truth.sum() >= 20:
+        reached = measures.average_precision(later.truth, scores(version, later))
+        if reached < 0.8 * promised:
+            found.append(f"precision: {reached:.3f} on labels known since, {promised:.3f} when it was made")
+    return found
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For a machine.")
+def due(as_json: bool) -> int:
+    """Which models should be trained anew, and why: by age, by drift, by a drop of precision on labels known since.
+
+    Exit code 0 if one is due, 1 if none is (so that `due && train` does what it says).
+    """
+    with night_lock("due"):
+        day = _logical_day()
+        with warehouse(read_only=True) as connection:
+            found = {model: reasons_due(model, day, connection) for model in MODELS}
+    if as_json:
+        click.echo(json.dumps({"on": str(day), "due": found}))
+    else:
+        for model, reasons in found.items():
+            for reason in reasons or ["not due"]:
+                say("due", f"{model}: {reason}")
+    return DONE if any(found.values()) else 1
+
+
+@click.command()
+@click.argument("model")
+@click.argument("version")
+@click.option("--reason", required=True, help="Why, for the record.")
+@click.option("--by", required=True, help="Who decides.")
+def promote(model: str, version: str, reason: str, by: str) -> int:
+    """Let a registered version serve from the next night, whatever the gate said.
+
+    \b
+    Example: ./nightshift promote fraud 2026-02-01-1a2b3c4d --reason "gate window had the outage" --by "A. Person"
+    """
+    registry.load(model, version)
+    registry.promote(model, version, _logical_day(), reason, by)
+    say("promote", f"{model}/{version} serves from the next night")
+    return DONE
+
+
+@click.command()
+@click.argument("model")
+@click.option("--reason", required=True, help="Why, for the record.")
+@click.option("--by", required=True, help="Who decides.")
+def demote(model: str, reason: str, by: str) -> int:
+    """Take the champion back; the version that served before serves again from the next night."""
+    before = registry.demote(model, _logical_day(), reason, by)
+    say("demote", f"{model}: {before or 'no version'} serves from the next night")
+    return DONE

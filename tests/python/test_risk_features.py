@@ -1,0 +1,162 @@
+"""Features are what was known at that moment: a plain count, a replay of the dumps and planted labels agree."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+
+import pytest
+from compiled import Models
+
+START = dt.datetime(2026, 1, 1)
+DAY = dt.timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def models():
+    return Models()
+
+
+def world(seed: int, payments: int = 90) -> tuple[list[dict], list[dict], list[dict]]:
+    """Payments of few accounts at few terminals, many at the same second; chargebacks and reviews, some late."""
+    rng = random.Random(seed)
+    made, chargebacks, reviews = [], [], []
+    for number in range(payments):
+        at = START + dt.timedelta(hours=12 * rng.randrange(140))
+        late = rng.choice([0, 0, 0, 0, 1, 3])
+        made.append({
+            "payment_id": f"p{number:03d}", "account_id": f"a{rng.randrange(4)}", "terminal_id": f"t{rng.randrange(3)}",
+            "device_id": f"d{rng.randrange(4)}", "card_id": "c", "method": "card", "attempt": 1, "amount": f"{rng.choice([5, 10, 20, 90])}.00",  # noqa: E501
+            "currency": "EUR", "result": rng.choice(["succeeded", "succeeded", "declined"]), "invoice_id": "i", "network_country": "DE",  # noqa: E501
+            "card_country": rng.choice(["DE", "FR"]), "attempted_at": at, "updated_at": at, "_arrived_on": (at + late * DAY).date(),  # noqa: E501
+        })  # fmt: skip
+        if rng.random() < 0.3:
+            known = at + dt.timedelta(hours=12 * rng.randrange(1, 80))
+            arrived = (known + rng.choice([0, 0, 2]) * DAY).date()
+            chargebacks.append({
+                "chargeback_id": f"c{number}", "payment_id": f"p{number:03d}", "account_id": "a0", "reason": "fraudulent", "amount": "5.00",  # noqa: E501
+                "currency": "EUR", "state": "open", "opened_at": known, "updated_at": known, "_arrived_on": arrived,
+            })  # fmt: skip
+        if rng.random() < 0.1:
+            known = at + dt.timedelta(hours=12 * rng.randrange(1, 20))
+            reviews.append({
+                "review_id": f"r{number}", "payment_id": f"p{number:03d}", "verdict": rng.choice(["fraud", "genuine"]),
+                "reviewed_by": "desk-1", "reviewed_at": known, "_arrived_on": known.date(),
+            })  # fmt: skip
+    return made, chargebacks, reviews
+
+
+def build(models: Models, made, chargebacks, reviews, table: str) -> dict[str, dict]:
+    models.clear()
+    models.insert("billing.payments", made)
+    models.insert("billing.chargebacks", chargebacks)
+    models.insert("support.payment_reviews", reviews)
+    models.connection.execute(
+        "create or replace table core.dim_exchange_rate as select 'EUR' as currency, 1.0 as units_per_euro, date '2025-01-01' as valid_from, cast(null as date) as valid_to"  # noqa: E501
+    )
+    models.made.add("dim_exchange_rate")
+    names = [
+        name
+        for name in models.order(table)
+        if name.startswith(("stg_billing", "stg_support", "int_risk__", "fct_payment_features"))
+    ]
+    for name in names:
+        node = models.nodes[name]
+        kind = "view" if node["config"]["materialized"] == "view" else "table"
+        models.connection.execute(f'create or replace {kind} {node["schema"]}."{name}" as {node["compiled_code"]}')
+    node = models.nodes[table]
+    found = models.connection.execute(f'select * from {node["schema"]}."{table}"')
+    columns = [column[0] for column in found.description]
+    return {row[0]: dict(zip(columns, row, strict=True)) for row in found.fetchall()}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_windows_are_a_plain_count(models, seed):
+    made, chargebacks, _ = world(seed)
+    found = build(models, made, chargebacks, [], "fct_payment_features")
+    by_id = {payment["payment_id"]: payment for payment in made}
+    first = {}
+    for label in sorted(chargebacks, key=lambda label: label["opened_at"]):
+        first.setdefault(label["payment_id"], label["opened_at"])
+
+    def within(at, moment, days):
+        return at - days * DAY < moment <= at
+
+    for payment in made:
+        at, row = payment["attempted_at"], found[payment["payment_id"]]
+        for days in (1, 7, 30):
+            of_account = [
+                o for o in made if o["account_id"] == payment["account_id"] and within(at, o["attempted_at"], days)
+            ]
+            assert row[f"account_count_{days}d"] == len(of_account)
+            mean = sum(float(o["amount"]) for o in of_account) / len(of_account)
+            assert row[f"account_mean_amount_{days}d"] == pytest.approx(mean, abs=1e-5)
+            at_terminal = [o for o in made if o["terminal_id"] == payment["terminal_id"]]
+            settled = sum(within(at, o["attempted_at"] + 30 * DAY, days) for o in at_terminal)
+            frauds = sum(
+                within(at, known, days) and known < by_id[number]["attempted_at"] + 60 * DAY
+                for number, known in first.items()
+                if by_id[number]["terminal_id"] == payment["terminal_id"]
+            )
+            assert row[f"terminal_settled_{days}d"] == settled
+            assert row[f"terminal_risk_{days}d"] == pytest.approx(frauds / settled if settled else 0, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+def test_every_training_row_is_what_the_dumps_of_its_time_gave(models, seed):
+    made, chargebacks, reviews = world(seed, 60)
+    found = build(models, made, chargebacks, reviews, "int_risk__features_as_known")
+    for day in sorted({payment["_arrived_on"] for payment in made}):
+        then = [[row for row in rows if row["_arrived_on"] <= day] for rows in (made, chargebacks, reviews)]
+        replayed = build(models, *then, "int_risk__features_as_known")
+        for payment in made:
+            if payment["_arrived_on"] == day:
+                assert found[payment["payment_id"]] == replayed[payment["payment_id"]]
+
+
+@pytest.mark.parametrize("table", ["fct_payment_features", "int_risk__features_as_known"])
+def test_a_label_changes_nothing_before_it_was_known(models, table):
+    made, chargebacks, _ = world(6)
+    before = build(models, made, chargebacks, [], table)
+    known = START + 40 * DAY
+    planted = {
+        **chargebacks[0],
+        "chargeback_id": "planted",
+        "payment_id": "p001",
+        "opened_at": known,
+        "updated_at": known,
+        "_arrived_on": known.date(),
+    }
+    made[1]["attempted_at"] = made[1]["updated_at"] = START + 30 * DAY
+    made[1]["_arrived_on"] = (START + 30 * DAY).date()
+    before = build(models, made, chargebacks, [], table)
+    after = build(models, made, [*chargebacks, planted], [], table)
+    same_terminal = {p["payment_id"] for p in made if p["terminal_id"] == made[1]["terminal_id"]}
+    changed = {number for number in before if before[number] != after[number]}
+    assert all(after[number]["paid_at"] >= known for number in changed)
+    assert changed & same_terminal, "and it does change what comes after"
+
+
+def test_the_order_of_arrival_does_not_matter_to_the_restatable_features(models):
+    made, chargebacks, reviews = world(7)
+    first = build(models, made, chargebacks, reviews, "fct_payment_features")
+    for row in [*made, *chargebacks, *reviews]:
+        row["_arrived_on"] = (START + 90 * DAY).date()
+    assert build(models, made[::-1], chargebacks[::-1], reviews, "fct_payment_features") == first
+
+
+def test_labels_that_cannot_be_are_kept_and_not_counted(models):
+    made, chargebacks, _ = world(8)
+    clean = build(models, made, chargebacks, [], "fct_payment_features")
+    unknown = {**chargebacks[0], "chargeback_id": "x1", "payment_id": "nobody's"}
+    early = {
+        **chargebacks[0],
+        "chargeback_id": "x2",
+        "payment_id": "p050",
+        "opened_at": START - DAY,
+        "updated_at": START - DAY,
+    }
+    assert build(models, made, [*chargebacks, unknown, early], [], "fct_payment_features") == clean
+    assert models.rows(
+        "select count(*) from intermediate.int_risk__labels where label_id in ('chargeback x1', 'chargeback x2')"
+    ) == [(2,)]
