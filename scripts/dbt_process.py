@@ -125,7 +125,7 @@ def _watch(process: subprocess.Popen[str]) -> Iterator[str]:
         data, info = event.get("data", {}), event["info"]
         if info["name"] == "LogStartLine":
             bar.total = data.get("total")
-            bar.set_postfix_str(data.get("description", "")[-60:], refresh=False)
+            bar.set_postfix_str(data.get("node_info", {}).get("node_name", "")[:44], refresh=False)
         elif "status" in data and "index" in data:
             bar.update()
         elif info["level"] == "error" and "node_info" not in data and info["msg"].strip():

@@ -243,6 +243,10 @@ def _nothing_new(last: dict[str, Any], running: Night) -> int:
 def _stopped(running: Night) -> int:
     step = list(running.codes)[-1]
     warn("night", f"the night of {running.day} stopped in {step}: readers keep what they have; run it again")
+    try:
+        _commit(running, {"run_id": None, "codes": running.codes, "seconds": running.seconds})
+    except Exception as error:  # whatever stopped the night may stop its record, too
+        warn("night", f"not on record: {error}")
     return STOPPED
 
 

@@ -97,7 +97,7 @@ def publish(keep: int) -> int:
             making = folder("published") / f"{MAKING}{planned.run_id}"
             try:
                 _make(connection, planned, report, making)
-            except duckdb.IOException as error:
+            except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
                 remove_folder(making)
                 raise Stop(
                     f"published files could not be written: {error}; readers keep what they have", STOPPED

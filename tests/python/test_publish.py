@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import duckdb
 import pytest
 from fake_warehouse import FakeWarehouse
 
-from scripts.console import DONE, FAILED, Stop
+from scripts.console import DONE, FAILED, STOPPED, Stop
 from scripts.files import files_below
 from scripts.publish import publish, rollback
 from scripts.warehouse import warehouse_file
@@ -308,13 +309,14 @@ def published_hashes(home):
     return found
 
 
-def in_a_process(fault, *arguments):
+def in_a_process(fault, *arguments, **options):
     environment = {**os.environ, "NIGHTSHIFT_FAULT": fault or ""}
     return subprocess.run(
         [sys.executable, "-m", "scripts.nightshift", *arguments],
         env=environment,
         capture_output=True,
         text=True,
+        **options,
     )
 
 
@@ -423,19 +425,21 @@ def test_retention_keeps_the_newest_and_the_one_that_is_shown(home, made):
     assert amounts(home) == {6.0}, "a hard link outlives the run it came from"
 
 
-def test_a_full_disk_leaves_readers_what_they_have(home, made, monkeypatch):
+def test_a_full_disk_leaves_readers_what_they_have(home, made):
     made.build("2026-01-03", all_marts(1))
     run()
     made.build("2026-01-04", all_marts(2))
 
-    def full(*_):
-        raise duckdb.IOException("Could not write file: No space left on device")
+    def no_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
 
-    monkeypatch.setattr("scripts.publish._fill", full)
-    with pytest.raises(Stop, match="No space left"):
-        run()
+    done = in_a_process(None, "publish", preexec_fn=no_room)
+    assert done.returncode == STOPPED, done.stdout + done.stderr
+    assert "could not be written" in done.stderr
     assert amounts(home) == {1.0}
     assert {path.name for path in (home / "published").iterdir()} == {"current", "2026-01-03-1"}
+    assert run() == DONE
+    assert amounts(home) == {2.0}
 
 
 def test_two_thousand_readers_never_see_half_a_night(home, made):
