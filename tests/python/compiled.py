@@ -6,10 +6,12 @@ named models and all they are made of, whole, in order.
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,24 +37,25 @@ def manifest(variables: str = "{}") -> dict[str, Any]:
                 digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     home = Path(tempfile.gettempdir()) / f"nightshift-compiled-{os.getuid()}" / digest.hexdigest()[:16]
     found = home / "target" / "manifest.json"
-    if not found.exists():
-        (home / "dev").mkdir(parents=True, exist_ok=True)
-        command = [
-            str(Path(sys.executable).with_name("dbt")),
-            "compile",
-            "--profiles-dir",
-            str(ROOT),
-            "--vars",
-            variables,
-            "--target-path",
-            str(home / "making"),
-            "--no-partial-parse",
-        ]
-        env = {**os.environ, "NIGHTSHIFT_HOME": str(home), "DBT_LOG_PATH": str(home / "logs")}
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout[-5000:]
-        (home / "making").rename(home / "target")
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes; one compiles, the others wait for it
+        if not found.exists():
+            _compile(home, variables)
     return json.loads(found.read_text())
+
+
+def _compile(home: Path, variables: str) -> None:
+    """Has dbt compile all models, into a folder that takes its name when it is whole."""
+    (home / "dev").mkdir(exist_ok=True)
+    making = home / "making"
+    shutil.rmtree(making, ignore_errors=True)
+    command = [str(Path(sys.executable).with_name("dbt")), "compile", "--profiles-dir", str(ROOT), "--vars", variables]
+    command += ["--target-path", str(making), "--no-partial-parse"]
+    env = {**os.environ, "NIGHTSHIFT_HOME": str(home), "DBT_LOG_PATH": str(home / "logs")}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-5000:]
+    making.rename(home / "target")
 
 
 class Models:
