@@ -32,7 +32,8 @@ SCHEMAS = {
     "int_member_listening_daily": "intermediate",
     "listening_daily": "business",
 }
-MODELS = [*SCHEMAS, "+artificial_plays,path:models/staging", "artificial_plays"]
+MODELS = ["+listening_daily"]
+READ_BESIDE = {"risk": "artificial_plays", "core": "dim_member_plan_history"}
 COMPARED = ["fct_plays", "int_member_listening_daily", "listening_daily"]
 
 
@@ -147,8 +148,10 @@ def bare(home: Path, days: int) -> float:
     connection.execute(f"create view landing.playback__plays as select {columns} from read_parquet({files})")
     seconds = 0.0
     compiled = {path.stem: path.read_text() for path in (home / "target/compiled").rglob("*.sql")}
-    connection.execute("create schema risk")
-    connection.execute("create table risk.artificial_plays (play_id varchar, played_on date)")
+    connection.execute(f"attach '{home}/warehouse/warehouse.duckdb' as built (read_only)")
+    for schema, model in READ_BESIDE.items():
+        connection.execute(f"create schema if not exists {schema}")
+        connection.execute(f"create table {schema}.{model} as from built.{schema}.{model}")
     for model in SCHEMAS:
         sql = compiled[model].replace('"warehouse".', '"bare".')
         schema = SCHEMAS[model]
