@@ -39,6 +39,10 @@ def fraud_export() -> int:
       accounts.parquet, …         the newest features of each account and terminal, for a feature store to start from
       vectors.json                inputs with the score they must get, to 1e-6
       manifest.json               idempotency key, rows and hashes
+
+    \b
+    Example
+      ./nightshift fraud-export
     """
     with night_lock("fraud-export"), warehouse(read_only=True) as connection:
         serving = registry.champion(fraud.MODEL)

@@ -287,6 +287,12 @@ def due(as_json: bool) -> int:
     """Which models should be trained anew, and why: by age, by drift, by a drop of precision on labels known since.
 
     Exit code 0 if one is due, 1 if none is (so that `due && train` does what it says).
+
+    \b
+    Examples
+      ./nightshift due
+      ./nightshift due && ./nightshift train fraud
+      ./nightshift due --json
     """
     with night_lock("due"):
         day = _logical_day()
@@ -323,7 +329,12 @@ def promote(model: str, version: str, reason: str, by: str) -> int:
 @click.option("--reason", required=True, help="Why, for the record.")
 @click.option("--by", required=True, help="Who decides.")
 def demote(model: str, reason: str, by: str) -> int:
-    """Take the champion back; the version that served before serves again from the next night."""
+    """Take the champion back; the version that served before serves again from the next night.
+
+    \b
+    Example
+      ./nightshift demote fraud --reason "reviewers disagree with it" --by ada
+    """
     before = registry.demote(model, _logical_day(), reason, by)
     say("demote", f"{model}: {before or 'no version'} serves from the next night")
     return DONE

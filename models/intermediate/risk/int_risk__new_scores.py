@@ -4,7 +4,7 @@ import os
 import sys
 
 
-def model(dbt, session):
+def model(dbt, session):  # noqa: ANN001, ANN201 (dbt gives both, and takes what comes)
     """The dbt model: reads, hands over to scripts/models/scoring.py, returns."""
     dbt.config(materialized="table")
     sys.path.insert(0, os.getcwd())
