@@ -34,6 +34,7 @@ STEPS = {
     "fraud-export": "scripts.fraud_export",
     "evaluate": "scripts.evaluate",
     "status": "scripts.status",
+    "spark": "scripts.spark",
     "docs": "scripts.docs",
     "clean": "scripts.clean",
 }

@@ -37,9 +37,11 @@
     {%- do in_one_transaction(forget + ["delete " ~ unknown]) -%}
   {%- endif -%}
   {%- do run_query("set variable new_manifests = (select list(file order by file) from manifests_now where file not in (select manifest_path from ops.landed_dumps))") -%}
-  {%- if run_query("select coalesce(len(getvariable('new_manifests')), 0)").columns[0][0] > 0 -%}
+  {%- set news = run_query("select coalesce(len(getvariable('new_manifests')), 0)").columns[0][0] -%}
+  {#- Some at a time: DuckDB holds a buffer for each file of a list that it reads. -#}
+  {%- for first in range(1, news + 1, 500) -%}
     {%- do in_one_transaction([
-      "create or replace temp table manifest_texts as select filename, content from read_text(getvariable('new_manifests'))",
+      "create or replace temp table manifest_texts as select filename, content from read_text(getvariable('new_manifests')[" ~ first ~ ':' ~ (first + 499) ~ "])",
       "create or replace temp table manifests_read as
         select filename, json_transform(content::json, '" ~ tojson(manifest_columns()) ~ "') as manifest from manifest_texts",
       "create or replace temp table manifests_new as
@@ -63,7 +65,7 @@
           greatest(coalesce(cast(control_totals['rows'].declared as bigint) - cast(control_totals['rows'].counted as bigint), 0), 0)
         from manifests_new where len(truncated) > 0",
       "insert into ops.landed_dumps select backend, table_name, kind, dump_id, arrived_on, covers_on, slot, rows, supersedes, filename from manifests_new"]) -%}
-  {%- endif -%}
+  {%- endfor -%}
   {%- do in_one_transaction([
     "create or replace table ops.horizon as
       select coalesce((select max(on_date) from ops.settings), (select max(arrived_on) from ops.landed_dumps where (backend, table_name) <> ('nightshift', 'runs')), date '0001-01-01') as on_date",

@@ -1,4 +1,7 @@
-{# Spark's half of landing.sql. What the landing holds is read anew at each start; files are pruned by their statistics. #}
+{#
+  Spark's half of landing.sql. What the landing holds is read anew at each start, from the one file into which
+  `./nightshift spark` puts all manifests; of the files of a table Spark prunes by their statistics.
+#}
 
 {% macro spark__ledger_tables() %}
   {%- set dump = 'backend string, table_name string, dump_id string, arrived_on date' -%}
@@ -14,18 +17,17 @@
 {% endmacro %}
 
 {% macro spark__load_landing() %}
-  {%- set folder = "regexp_replace(_metadata.file_path, '_manifest[.]json$', '')" -%}
   {%- set dump = 'backend, `table` as table_name, dump_id, arrived_on' -%}
   {%- set total = 'struct<declared: string, counted: string, quarantined: string>' -%}
   {%- do run_query("create or replace temporary view manifests (
-      backend string, `table` string, kind string, dump_id string, arrived_on date, covers_on date, slot string, rows bigint, supersedes array<string>,
+      folder string, backend string, `table` string, kind string, dump_id string, arrived_on date, covers_on date, slot string, rows bigint, supersedes array<string>,
       files array<struct<name: string>>, columns array<struct<name: string>>, event_days array<struct<day: date, rows: bigint>>,
       quarantined map<string, bigint>, erased bigint, truncated array<string>, control_totals map<string, " ~ total ~ ">)
-    using json options (path '" ~ landing_root() ~ "/*/*/*/*/_manifest.json', multiLine 'true')") -%}
+    using json options (path '" ~ env_var('NIGHTSHIFT_HOME', 'var') ~ "/spark/manifests.json', multiLine 'true')") -%}
   {%- for name, query in {
     'landed_dumps': "select backend, `table` as table_name, kind, dump_id, arrived_on, covers_on, slot, rows as row_count, supersedes, columns.name as column_names from manifests",
     'landed_days': "select " ~ dump ~ ", event_day.day as day, event_day.rows as row_count from manifests lateral view explode(event_days) exploded as event_day",
-    'landed_files': "select " ~ dump ~ ", concat(" ~ folder ~ ", file.name) as path from manifests lateral view explode(files) exploded as file",
+    'landed_files': "select " ~ dump ~ ", concat(folder, file.name) as path from manifests lateral view explode(files) exploded as file",
     'landed_totals': "select " ~ dump ~ ", measure, cast(total.declared as decimal(38,8)) as declared, cast(total.counted as decimal(38,8)) as counted,
       case when measure = 'rows' then cast(aggregate(map_values(coalesce(quarantined, map())), 0L, (sum, n) -> sum + n) + coalesce(erased, 0) as decimal(38,8)) else coalesce(cast(total.quarantined as decimal(38,8)), 0) end as kept_out
       from manifests lateral view explode(control_totals) exploded as measure, total",
@@ -73,7 +75,7 @@
       {%- do columns.append('cast(' ~ (column.name if there else 'null') ~ ' as ' ~ spark_type(column.data_type) ~ ') as ' ~ column.name) -%}
     {%- endfor -%}
     {%- do run_query('create or replace view landing.' ~ node.identifier ~ ' as select ' ~ columns | join(', ')
-      ~ (' from parquet.`{' ~ files[name] ~ '}`' if name in files else ' where false')) -%}
+      ~ (' from parquet.`' ~ landing_root() ~ '/{' ~ files[name] ~ '}`' if name in files else ' where false')) -%}
   {%- endfor -%}
 {% endmacro %}
 

@@ -13,9 +13,9 @@
     ~ (' partitioned by (' ~ adapter.quote(day) ~ ')' if day) ~ (' as select * from (' ~ sql ~ ') as model_rows where false' if not columns)]) -}}
 {% endmacro %}
 
-{% macro spark__insert_rows(target, sql) %}
+{% macro spark__insert_rows(target, sql, columns) %}
   {%- set names = [] -%}
-  {%- for column in columns_of(target) -%}{%- do names.append(adapter.quote(column.name)) -%}{%- endfor -%}
+  {%- for column in columns -%}{%- do names.append(adapter.quote(column.name)) -%}{%- endfor -%}
   {{- return('insert into ' ~ target ~ ' (' ~ names | join(', ') ~ ') select ' ~ names | join(', ') ~ ' from (' ~ sql ~ ') as model_rows') -}}
 {% endmacro %}
 
@@ -23,7 +23,7 @@
 {% macro spark__replace_periods(target, rows, columns, day, periods) %}
   {%- set partitions = [] -%}
   {%- for period in periods -%}{%- do partitions.append('partition (' ~ adapter.quote(day) ~ " = date '" ~ period ~ "')") -%}{%- endfor -%}
-  {{- return(['alter table ' ~ target ~ ' drop if exists ' ~ partitions | join(', '), insert_rows(target, rows)]) -}}
+  {{- return(['alter table ' ~ target ~ ' drop if exists ' ~ partitions | join(', '), insert_rows(target, rows, columns)]) -}}
 {% endmacro %}
 
 {% macro spark__take_place_of(live, next) %}

@@ -19,15 +19,15 @@
 {% endmacro %}
 
 {# All rows of a query into a table, by the names of the columns. #}
-{% macro insert_rows(target, sql) %}{{ return(adapter.dispatch('insert_rows')(target, sql)) }}{% endmacro %}
+{% macro insert_rows(target, sql, columns) %}{{ return(adapter.dispatch('insert_rows')(target, sql, columns)) }}{% endmacro %}
 
-{% macro duckdb__insert_rows(target, sql) %}{{ return('insert into ' ~ target ~ ' by name ' ~ sql) }}{% endmacro %}
+{% macro duckdb__insert_rows(target, sql, columns) %}{{ return('insert into ' ~ target ~ ' by name ' ~ sql) }}{% endmacro %}
 
 {# The rows of some periods replaced by those of a query, which holds no others. #}
 {% macro replace_periods(target, rows, columns, day, periods) %}{{ return(adapter.dispatch('replace_periods')(target, rows, columns, day, periods)) }}{% endmacro %}
 
 {% macro duckdb__replace_periods(target, rows, columns, day, periods) %}
-  {{- return(['delete from ' ~ target ~ ' where ' ~ in_periods(day, periods, 'day'), insert_rows(target, rows)]) -}}
+  {{- return(['delete from ' ~ target ~ ' where ' ~ in_periods(day, periods, 'day'), insert_rows(target, rows, columns)]) -}}
 {% endmacro %}
 
 {# Puts the next table in the place of the one readers have. #}

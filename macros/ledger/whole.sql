@@ -28,10 +28,9 @@
   {%- if stale -%}
     {%- set next = next_to(live) -%}
     {%- if config.get('contract').enforced -%}{%- do check_contract(sql) -%}{%- endif -%}
-    {%- do in_one_transaction(
-      ['drop table if exists ' ~ next] + create_empty(next, sql)
-      + narrow_sources(inputs, [], 'day') + [insert_rows(next, sql)] + reset_sources(inputs, [], 'day')) -%}
+    {%- do in_one_transaction(['drop table if exists ' ~ next] + create_empty(next, sql)) -%}
     {%- set columns = columns_of(next) -%}
+    {%- do in_one_transaction(narrow_sources(inputs, [], 'day') + [insert_rows(next, sql, columns)] + reset_sources(inputs, [], 'day')) -%}
     {%- do in_one_transaction(
       take_place_of(live, next) + record_slices(live, columns)
       + [record_event(live.identifier, 'created'),

@@ -123,6 +123,7 @@ class Ledger:
             "supersedes": supersedes or [],
             "rows": len(rows),
             "files": [{"name": "part-0.parquet"}],
+            "columns": [{"name": name, "type": kind} for name, kind in columns.items()],
             "event_days": [{"day": day, "rows": days.count(day)} for day in sorted(set(days))],
         }
         (final / "_manifest.json").write_text(json.dumps(manifest))
