@@ -27,7 +27,8 @@
   {%- for run in runs -%}
     {%- do ranges.append('(' ~ column ~ " >= date '" ~ run[0] ~ "' and " ~ column ~ " < date '" ~ run[1] ~ "')") -%}
   {%- endfor -%}
-  {{- return('(' ~ (ranges | join(' or ') or 'false') ~ ')') -}}
+  {#- Not '(false)': after a table's name Spark takes `where (false)` for an alias with a column list. -#}
+  {{- return('(' ~ ranges | join(' or ') ~ ')' if ranges else 'false') -}}
 {% endmacro %}
 
 {# An ISO date moved by whole periods, as an ISO date (from the first day of the calendar to the one after its last). #}
