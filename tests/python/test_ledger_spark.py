@@ -64,7 +64,7 @@ def build_on_spark(ledger: Ledger) -> dict[str, list[str]]:
 
     list_manifests(ledger.home)
     with inside(ledger.root, ledger.environment({})):
-        before = spark_sql("select coalesce(max(sequence), 0) from ops.ledger")[0][0] if spark_is_up() else 0
+        before = spark_sql("select coalesce(max(sequence), 0) from ops.ledger")[0][0] if session() else 0
         done = dbtRunner().invoke(["build", "--target", "spark", "--target-path", "target-spark", *UNTESTED, *QUIET])
         bad = {r.node.name: r.message for r in getattr(done.result, "results", []) if r.status != "success"}
         assert done.success, f"{done.exception} {bad}"[:4000]
@@ -101,21 +101,17 @@ def columns_of(ledger: Ledger, name: str) -> list[str]:
     return [row[0] for row in ledger.query(f"select column_name from duckdb_columns() where table_name = '{name}'")]
 
 
-def spark_is_up() -> bool:
+def session():
+    """The session that dbt opened, in whichever thread (``getActiveSession`` knows the current thread's alone)."""
     from pyspark.sql import SparkSession
 
-    return SparkSession.getActiveSession() is not None
+    return SparkSession._instantiatedSession
 
 
 def spark_sql(query: str) -> list:
-    from pyspark.sql import SparkSession
-
-    return SparkSession.builder.getOrCreate().sql(query).collect()
+    return session().sql(query).collect()
 
 
 def stop_spark() -> None:
-    from pyspark.sql import SparkSession
-
-    session = SparkSession.getActiveSession()
-    if session is not None:
-        session.stop()
+    if session() is not None:
+        session().stop()
