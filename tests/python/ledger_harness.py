@@ -124,7 +124,9 @@ class Ledger:
             "rows": len(rows),
             "files": [{"name": "part-0.parquet"}],
             "columns": [{"name": name, "type": kind} for name, kind in columns.items()],
-            "event_days": [{"day": day, "rows": days.count(day)} for day in sorted(set(days))],
+            "event_days": [
+                {"day": day, "rows": days.count(day)} for day in sorted({*days, *([covers_on] if is_snapshot else [])})
+            ],
         }
         (final / "_manifest.json").write_text(json.dumps(manifest))
         return dump_id

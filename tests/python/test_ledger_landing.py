@@ -63,6 +63,16 @@ def test_a_dump_that_returns(ledger):
     assert plays_on(ledger, "2026-01-03") == 2
 
 
+def test_a_dump_that_returns_before_anybody_looked(ledger):
+    """The same dumps hold the day, but one of them came at another time, which may decide between copies."""
+    second = ledger.land(
+        NEXT, plays_of("2026-01-03")[:3], supersedes=[dump_of(ledger, "2026-01-03")], covers_on="2026-01-03"
+    )
+    ledger.land("2026-01-08", plays_of("2026-01-03"), supersedes=[second], covers_on="2026-01-03")
+    assert ledger.build() == {"fct_plays": ["2026-01-03"]}
+    assert ledger.query("select max(arrived_on) from ops.visible_dumps") == [(_date("2026-01-08"),)]
+
+
 def test_a_missing_day_arrives_later(ledger):
     ledger.land("2026-01-08", plays_of("2026-01-08"))
     assert ledger.build()["fct_plays"] == ["2026-01-08"]
@@ -112,6 +122,7 @@ def test_a_day_that_vanished_leaves_a_tombstone(ledger):
     assert ledger.query(
         "select output_hash from ops.fresh where relation = 'fct_plays' and day = date '2026-01-06'"
     ) == [("gone",)]
+    assert ledger.query("select distinct output_hash from ops.fresh where day = date '2026-01-06'") == [("gone",)]
     assert ledger.build() == {}
     ledger.land("2026-01-06", plays_of("2026-01-06"))
     assert ledger.build()["fct_plays"] == ["2026-01-06"], "and comes back"
