@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,14 +100,24 @@ def _handed_down(path: Path, name: str) -> int | None:
 
 
 def _take(descriptor: int) -> bool:
-    """Take the lock; a few tries, because a ``status`` looking at it holds it for a moment."""
-    for attempt in range(5):
+    """Take the lock, or find it held by a step: a moment is left to one that is ending.
+
+    One who only looks at it (see ``holder``) is waited for and does not count, however often it looks.
+    """
+    held = 0
+    while held < 5:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.02 * (attempt + 1))
-        else:
             return True
+        except BlockingIOError:
+            pass
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            time.sleep(random.uniform(0.001, 0.01))  # two who meet here are not in step for long
+        except BlockingIOError:
+            held += 1
+            time.sleep(0.02 * held)
     return False
 
 

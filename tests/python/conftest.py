@@ -6,13 +6,23 @@ import os
 
 import pytest
 from estate import Estate
+from hypothesis import HealthCheck, settings
 from ledger_fixtures import built_ledger, ledger  # noqa: F401  (fixtures)
 from postgres_server import MISSING, programs, running_server
 
 from scripts import backends
 
+# A slow or busy machine is no failure; and what holds a commit up is the same in every run, what looks further is not.
+settings.register_profile("commit", deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+settings.register_profile("nightly", deadline=None, suppress_health_check=list(HealthCheck))
+
 # Tests start dbt many times; compiling its 1,400 modules at each start would double what they take.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_configure(config):
+    is_commit = "not nightly" in (config.option.markexpr or "")
+    settings.load_profile("commit" if is_commit else "nightly")
 
 
 @pytest.fixture(scope="session")

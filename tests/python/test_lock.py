@@ -21,10 +21,9 @@ with night_lock("build"):
     time.sleep(60)
 """
 LOOK = """
-import time
 from scripts.lock import holder
-end = time.monotonic() + 3
-while time.monotonic() < end:
+print("looking", flush=True)
+while True:
     holder()
 """
 
@@ -88,6 +87,10 @@ def test_a_step_shares_its_nights_lock_and_holds_it_while_it_writes_even_if_the_
             pass
     finally:
         os.kill(int(step), signal.SIGKILL)
+    end = time.monotonic() + 60
+    while holder():
+        assert time.monotonic() < end, "a killed step's lock is free as soon as it is gone"
+        time.sleep(0.01)
     with night_lock("night"):
         pass
 
@@ -104,10 +107,10 @@ def test_a_stale_environment_does_not_pass_for_the_lock(monkeypatch):
 
 
 def test_looking_at_the_lock_does_not_make_a_night_fail():
-    watcher = subprocess.Popen([sys.executable, "-c", LOOK])
-    end = time.monotonic() + 2
+    watcher = subprocess.Popen([sys.executable, "-c", LOOK], stdout=subprocess.PIPE, text=True)
     try:
-        while time.monotonic() < end:
+        assert watcher.stdout.readline() == "looking\n"
+        for _ in range(3_000):
             with night_lock("night"):
                 pass
     finally:
