@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from scripts.console import REFUSED, USAGE, Stop
+from scripts.faults import fault_point
 from scripts.files import read_json, replace_json
 from scripts.home import PROJECT, folder
 
@@ -48,6 +49,16 @@ def closed_months(books: str) -> dict[date, date]:
     return dict(found.fetchall())
 
 
+def closed_by(books: str, month: date) -> tuple[str, str | None] | None:
+    """Who closed a month, and who approved it."""
+    root = folder("landing") / "nightshift" / "closed_months"
+    return duckdb.execute(
+        f"select closed_by, approved_by from read_parquet('{root}/*/*/*.parquet', hive_partitioning = false) "
+        "where books = ? and month = ?",
+        [books, month],
+    ).fetchone()
+
+
 def next_month(month: date) -> date:
     """The first day of the month after."""
     return (month + timedelta(days=32)).replace(day=1)
@@ -70,6 +81,7 @@ def propose(what: str, content: dict[str, Any], prepared_by: str) -> str:
     """Lay a proposal down for somebody else to approve; the same content is the same proposal."""
     text = json.dumps({"what": what, **content}, sort_keys=True, default=str)
     number = hashlib.sha256(text.encode()).hexdigest()[:12]
+    fault_point("prepare:before-proposal")
     replace_json(folder("proposals") / f"{number}.json", {**json.loads(text), "prepared_by": prepared_by})
     return number
 

@@ -85,14 +85,17 @@ def checks(connection: duckdb.DuckDBPyConnection, month: date) -> Iterator[tuple
     yield "the trial balance is balanced", off == 0, f"{off} currencies are not"
 
 
-def close_month(month: date, book: str, closed_by: str, approved_by: str | None) -> None:
-    """Check, then commit the closing; the caller holds the lock."""
+def close_month(month: date, book: str, closed_by: str, approved_by: str | None, proposal: str | None = None) -> None:
+    """Check, then commit the closing; the caller holds the lock. A proposal that was carried out just ends."""
     if book != "finance":
         if importlib.util.find_spec("scripts.close_royalties") is None:
             raise Stop("the royalty books cannot be closed yet", USAGE)
         importlib.import_module("scripts.close_royalties").close_month(month, closed_by, approved_by)
         return
     if month in (closed := books.closed_months(book)):
+        if proposal and books.closed_by(book, month) == (closed_by, approved_by):
+            say("close", f"{book} {month:%Y-%m} is closed already")
+            return
         raise Stop(f"{month:%Y-%m} is closed since {closed[month]}; it is closed once", REFUSED)
     with warehouse(read_only=True) as connection:
         books.refuse_unless_good(connection, book)
@@ -113,6 +116,7 @@ def close_month(month: date, book: str, closed_by: str, approved_by: str | None)
         "checks_json": json.dumps({sentence: figure for sentence, _, figure in results}, sort_keys=True),
     }
     commit("closed_months", [row], arrived_on=day)
+    fault_point("close:after-commit")
     say("close", f"{book} {month:%Y-%m} is closed; what comes late goes to {books.next_month(month):%Y-%m}")
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 import duckdb
 
 from scripts.console import Stop
+from scripts.faults import fault_point
 from scripts.files import point_link, replace_json
 from scripts.home import PROJECT, folder
 
@@ -71,13 +72,25 @@ class Account:
         return f"{BEANCOUNT_ROOTS[self.type]}:{self.code}-{'-'.join(word.capitalize() for word in words)}"
 
 
-def posted(columns: str, where: str = "true") -> duckdb.DuckDBPyRelation | None:
-    """Columns of every posted line there is, whenever it arrived; None when nothing has been posted."""
+def posted_files() -> str:
+    """Every posted line there is, whenever it arrived, as a relation; without rows when nothing has been posted."""
     root = folder("landing") / "nightshift" / "journal_batches"
     if not any(root.glob("*/*/*.parquet")):
-        return None
-    files = f"read_parquet('{root}/*/*/*.parquet', hive_partitioning = false)"
-    return duckdb.connect().sql(f"select {columns} from {files} where {where}")
+        return "(select cast(null as date) as occurred_on, cast(null as varchar) as journal_entry_id where false)"
+    return f"read_parquet('{root}/*/*/*.parquet', hive_partitioning = false)"
+
+
+def posted(columns: str, where: str = "true") -> duckdb.DuckDBPyRelation | None:
+    """Columns of every posted line; None when nothing has been posted."""
+    files = posted_files()
+    return duckdb.connect().sql(f"select {columns} from {files} where {where}") if files[0] != "(" else None
+
+
+def lines_of(batch_ids: Sequence[str], columns: Sequence[str]) -> list[dict[str, object]]:
+    """The lines of some batches as they were posted."""
+    quoted = ", ".join(f"'{batch_id}'" for batch_id in batch_ids)
+    found = posted(", ".join(columns), f"batch_id in ({quoted})") if batch_ids else None
+    return [dict(zip(columns, row, strict=True)) for row in found.fetchall()] if found else []
 
 
 def batches() -> list[str]:
@@ -239,12 +252,19 @@ def export(batch_id: str, again: bool = False) -> list[Path]:
             (new / file).write_bytes(content)
         replace_json(new / "manifest.json", _manifest(batch_id, name, lines, files))
         shutil.rmtree(target, ignore_errors=True)
+        fault_point("post:before-rename")
         new.rename(target)
-        point_link(root / "current", batch_id)
         written.append(target)
-    if written:
-        _beancount_ledger()
     return written
+
+
+def index(batch_ids: Sequence[str]) -> None:
+    """Have each format's ``current`` lead to the newest batch, and Beancount's ledger include all of them."""
+    for name in FORMATS if batch_ids else ():
+        point_link(folder("exports") / f"journal-{name}" / "current", batch_ids[-1])
+        fault_point("post:after-link")
+    if batch_ids:
+        _beancount_ledger(batch_ids)
 
 
 def _manifest(batch_id: str, name: str, lines: Sequence[Line], files: dict[str, bytes]) -> dict[str, object]:
@@ -265,7 +285,7 @@ def _manifest(batch_id: str, name: str, lines: Sequence[Line], files: dict[str, 
     }
 
 
-def _beancount_ledger() -> None:
+def _beancount_ledger(batch_ids: Sequence[str]) -> None:
     """The file to open: accounts, and every batch there is."""
     root = folder("exports") / "journal-beancount"
     opened: dict[str, str] = {}
@@ -277,7 +297,7 @@ def _beancount_ledger() -> None:
     options = {"title": "Nightshift", "operating_currency": "EUR", "inferred_tolerance_default": "EUR:0.0001"}
     out = [f'option "{name}" "{value}"\n' for name, value in options.items()] + ["\n"]
     out += [f"{day} open {name}\n" for name, day in sorted(opened.items())]
-    out += ["\n"] + [f'include "{batch}/journal.beancount"\n' for batch in batches() if (root / batch).exists()]
+    out += ["\n"] + [f'include "{batch}/journal.beancount"\n' for batch in batch_ids]
     temporary = root / ".ledger.new"
     temporary.write_text("".join(out))
     temporary.rename(root / "ledger.beancount")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import date
 from typing import Any
 
@@ -25,28 +25,47 @@ COLUMNS = [
 ]  # fmt: skip
 BATCH_LINES = 40_000
 
-# A day's rate is known when the bank has published one for it or for a later day; on weekends it publishes none.
-DUE = f"""
+# Lines to post: due in the warehouse, and not posted since it was built. A day's rate is known when the bank has
+# published one for it or for a later day; on weekends it publishes none.
+DUE = """
     with published as (select max(rated_on) as last_on from intermediate.int_finance__exchange_rates),
-    known as (select last_on + case when isodow(last_on) = 5 then 2 else 0 end as until from published)
-    select {", ".join(COLUMNS)},
-        currency = reporting_currency or occurred_on <= coalesce((select until from known), occurred_on) as is_ready
-    from finance.fct_journal_lines
-    where batch_id is null and posted_on <= ?
-    order by posted_on, journal_entry_id, line_number
+    known as (select last_on + case when isodow(last_on) = 5 then 2 else 0 end as until from published),
+    due as (
+        select
+            *,
+            currency = reporting_currency or occurred_on <= coalesce((select until from known), occurred_on) as is_ready
+        from finance.fct_journal_lines
+        where batch_id is null and posted_on <= ?
+    )
+    select {columns} from due
+    where {ready} and not exists (
+        select 1 from {posted} as posted
+        where posted.occurred_on = due.occurred_on and posted.journal_entry_id = due.journal_entry_id
+            and posted.occurred_on in (select occurred_on from due)
+    )
+    {order}
 """
+AT_ONCE = 10_000
+Lines = Iterator[dict[str, Any]]
 
 
-def due(connection: duckdb.DuckDBPyConnection, day: date) -> tuple[list[dict[str, Any]], int]:
-    """Lines to post now (not those that are posted already, whatever the warehouse says), and how many entries wait."""
-    rows = connection.execute(DUE, [day]).fetchall()
-    known = journal.posted("distinct journal_entry_id")
-    done = {row[0] for row in known.fetchall()} if known else set()
-    ready = [dict(zip(COLUMNS, row, strict=False)) for row in rows if row[-1] and row[0] not in done]
-    return ready, len({row[0] for row in rows if not row[-1]})
+def due(connection: duckdb.DuckDBPyConnection, day: date) -> Lines:
+    """Lines to post now, in the order in which they are posted; they are not held in memory."""
+    sql = DUE.format(columns=", ".join(COLUMNS), ready="is_ready", posted=journal.posted_files(),
+                     order="order by posted_on, journal_entry_id, line_number")  # fmt: skip
+    found = connection.execute(sql, [day])
+    while rows := found.fetchmany(AT_ONCE):
+        yield from (dict(zip(COLUMNS, row, strict=True)) for row in rows)
 
 
-def fingerprint(lines: list[dict[str, Any]]) -> str:
+def waiting(connection: duckdb.DuckDBPyConnection, day: date) -> int:
+    """How many entries wait for the exchange rate of their day."""
+    sql = DUE.format(columns="count(distinct journal_entry_id)", ready="not is_ready", posted=journal.posted_files(),
+                     order="")  # fmt: skip
+    return connection.execute(sql, [day]).fetchone()[0]
+
+
+def fingerprint(lines: Iterable[dict[str, Any]]) -> str:
     """What a proposal is about: the entries, their content and days."""
     digest = hashlib.sha256()
     for line in lines:
@@ -56,7 +75,7 @@ def fingerprint(lines: list[dict[str, Any]]) -> str:
     return digest.hexdigest()
 
 
-def cut(lines: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def cut(lines: Iterable[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Batches of whole entries, of one month in the books each, with an id that follows from what is in them."""
     batch: list[dict[str, Any]] = []
     for line in lines:
@@ -69,29 +88,43 @@ def cut(lines: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]
         yield _batch_id(batch), batch
 
 
+def _order(line: dict[str, Any]) -> tuple[date, str, int]:
+    return line["posted_on"], line["journal_entry_id"], line["line_number"]
+
+
 def _batch_id(batch: list[dict[str, Any]]) -> str:
     return f"J{batch[0]['posted_on']:%y%m}-{fingerprint(batch)[:8]}"
 
 
-def carry_out(lines: list[dict[str, Any]], day: date, prepared_by: str, approved_by: str | None) -> None:
-    """Commit the batches one by one, each whole or not at all, and write their files."""
-    closed = books.closed_months("finance")
-    if late := {f"{line['posted_on']:%Y-%m}" for line in lines if line["posted_on"].replace(day=1) in closed}:
-        raise Stop(f"{', '.join(sorted(late))} is closed since the last build; run ./nightshift build first", REFUSED)
+def carry_out(
+    lines: Iterable[dict[str, Any]], day: date, prepared_by: str, approved_by: str | None, known: Container[str] = ()
+) -> int:
+    """Commit the batches one by one, each whole or not at all (but for those known already); how many there were."""
+    closed, done = books.closed_months("finance"), 0
     for batch_id, batch in cut(lines):
+        if batch[0]["posted_on"].replace(day=1) in closed:
+            month = f"{batch[0]['posted_on']:%Y-%m}"
+            raise Stop(f"{month} is closed since the last build; run ./nightshift build first", REFUSED)
+        done += 1
+        if batch_id in known:
+            continue
         signed = {"batch_id": batch_id, "prepared_by": prepared_by, "approved_by": approved_by}
         fault_point("post:before-commit")
         commit("journal_batches", [{**line, **signed} for line in batch], arrived_on=day)
         fault_point("post:after-commit")
         entries = len({line["journal_entry_id"] for line in batch})
         say("post", f"{batch_id}: {count(entries, 'entry', 'entries')}, {count(len(batch), 'line')}")
+    return done
 
 
 def write_files(again: bool = False) -> None:
-    """Files of every batch that has none (or of all)."""
-    for batch_id in journal.batches():
+    """Files of every batch that has none (or of all), then what leads to them."""
+    batches = journal.batches()
+    for batch_id in batches:
         fault_point("post:before-export")
         journal.export(batch_id, again)
+    fault_point("post:before-index")
+    journal.index(batches)
 
 
 @click.command()
@@ -118,13 +151,13 @@ def post(by: str | None, rebuild_files: bool) -> None:
         with warehouse(read_only=True) as connection:
             books.refuse_unless_good(connection, "finance")
             day = books.logical_day(connection)
-            lines, waiting = due(connection, day)
-        carry_out(lines, day, books.someone(by), None)
+            late = waiting(connection, day)
+            done = carry_out(due(connection, day), day, books.someone(by), None)
         write_files(rebuild_files)
-    if not lines:
+    if not done:
         say("post", f"as of {day}: nothing is due")
-    if waiting:
-        say("post", f"{count(waiting, 'entry', 'entries')} wait for the exchange rates of their day")
+    if late:
+        say("post", f"{count(late, 'entry', 'entries')} wait for the exchange rates of their day")
 
 
 @click.command()
@@ -145,12 +178,13 @@ def prepare(what: str, month: str | None, book: str, by: str | None) -> None:
         books.refuse_unless_good(connection, book)
         day = books.logical_day(connection)
         if what == "post":
-            lines, _ = due(connection, day)
-            if not lines:
+            batches = [batch_id for batch_id, _ in cut(due(connection, day))]
+            if not batches:
                 say("prepare", "nothing is due")
                 return
-            number = books.propose("post", {"content": fingerprint(lines), "lines": len(lines)}, books.someone(by))
-            text = f"{count(len(lines), 'line')} to post"
+            content = {"content": fingerprint(due(connection, day)), "batches": batches}
+            number = books.propose("post", content, books.someone(by))
+            text = f"{count(len(batches), 'batch', 'batches')} to post: {', '.join(batches)}"
         else:
             from scripts.close import month_of
 
@@ -176,14 +210,19 @@ def approve(number: str, by: str) -> None:
         if found["what"] == "close":
             from scripts.close import close_month, month_of
 
-            close_month(month_of(found["month"][:7]), found["books"], found["prepared_by"], by)
+            close_month(month_of(found["month"][:7]), found["books"], found["prepared_by"], by, number)
         else:
             with warehouse(read_only=True) as connection:
                 books.refuse_unless_good(connection, "finance")
                 day = books.logical_day(connection)
-                lines, _ = due(connection, day)
-            if fingerprint(lines) != found["content"]:
-                raise Stop("what is due has changed since; prepare it again", REFUSED)
-            carry_out(lines, day, found["prepared_by"], by)
+                # After a kill a part of it is posted already; the whole must still be what was prepared.
+                known = [batch_id for batch_id in found["batches"] if batch_id in journal.batches()]
+                done = journal.lines_of(known, COLUMNS)
+                lines = sorted([*done, *due(connection, day)], key=_order) if done else due(connection, day)
+                if fingerprint(lines) != found["content"]:
+                    raise Stop("what is due has changed since; prepare it again", REFUSED)
+                lines = lines if done else due(connection, day)
+                carry_out(lines, day, found["prepared_by"], by, known)
             write_files()
+        fault_point("approve:before-settle")
         books.settle(number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from compiled import Models
@@ -92,7 +93,7 @@ def world(cases):
     return {**{f"billing.{name}": found for name, found in rows.items()}, "processor.settlements": report}
 
 
-def load(models, tables, posted=(), closed=()):
+def load(models, tables, posted=(), closed=(), marts=()):
     models.clear()
     for table, rows in tables.items():
         models.insert(table, rows)
@@ -100,7 +101,7 @@ def load(models, tables, posted=(), closed=()):
     models.insert("nightshift.closed_months", [
         {"books": "finance", "month": str(m), "closed_on": str(m + timedelta(days=35)), "content_hash": "h"} for m in closed
     ])  # fmt: skip
-    models.run("fct_journal_lines", keep=KEEP)
+    models.run("fct_journal_lines", *marts, keep=KEEP)
 
 
 def due(models, batch):
@@ -172,6 +173,131 @@ def check(models, before, after, seed, closes):
     assert models.rows(f"select count(*) from {LINES} where batch_id = 'J1'") == [(len(wanted),)]
 
 
+RESTATABLE = ("int_finance__revenue_recognised", "mrr_movements", "settlement_differences", "invoice_ageing",
+              "deferred_revenue_waterfall", "trial_balance", "suspense")  # fmt: skip
+
+
+@pytest.mark.nightly
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(cases=cases, seed=st.randoms(use_true_random=False), closes=st.booleans())
+def test_a_dump_split_over_nights_changes_no_mart_and_no_sum_of_what_is_posted(models, cases, seed, closes):
+    check_split(models, cases, seed, closes)
+
+
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(cases=cases, seed=st.randoms(use_true_random=False), closes=st.booleans())
+def test_a_few_splits(models, cases, seed, closes):
+    check_split(models, cases, seed, closes)
+
+
+def check_split(models, cases, seed, closes):
+    """Any row may come with any of three nights: an invoice after its payment, a refund before it, lines alone."""
+    whole = world(cases)
+    load(models, whole, marts=RESTATABLE)
+    right, marts = balances(models), contents(models)
+    nights = {table: [(seed.randrange(3), row) for row in rows] for table, rows in whole.items()}
+    arrived = {
+        table: [{**row, "_arrived_on": str(START + timedelta(days=80 + night)), "_dump_id": f"d{night}"} for night, row in rows]
+        for table, rows in nights.items()
+    }
+    load(models, arrived, marts=RESTATABLE)
+    assert contents(models) == marts
+    posted, closed = [], []
+    for night in range(3):
+        load(models, {table: [row for n, row in rows if n <= night] for table, rows in nights.items()}, posted, closed)
+        posted += due(models, f"J{night}")
+        closed = [START] if closes else []
+    load(models, whole, posted, closed)
+    assert due(models, "J3") == []
+    assert balances(models, "batch_id is not null") == right
+
+
+def contents(models):
+    """Every row of the restatable marts."""
+    found = {}
+    for name in RESTATABLE:
+        schema = models.nodes[name]["schema"]
+        columns = [name for name, *_ in models.rows(f"describe {schema}.{name}") if not name.startswith("_")]
+        found[name] = models.rows(f"select {', '.join(columns)} from {schema}.{name} order by all")
+    return found
+
+
+def test_the_example_of_the_page_is_what_the_journal_says(models):
+    """docs/accounting.md follows a subscription from invoice to cash to revenue; the journal made of billing's rows agrees."""
+    page = (Path(__file__).parents[2] / "docs/accounting.md").read_text().split("## One subscription, followed")[1].split("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")]
+    wanted, day, event = [], None, None
+    for when, what, debit, credit, amount in rows[1:]:
+        day, event = when or day, what.split("`")[1] if "`" in what else event
+        if amount and debit[:4].isdigit():
+            wanted.append((day.removesuffix(" January"), event, debit[:4], credit[:4], Decimal(amount)))
+    at = {"invoice_id": "in1", "account_id": "a", "currency": "EUR"}
+    money = {"net_amount": "30.00", "tax_amount": "5.70"}
+    tables = {
+        "billing.invoices": [{**at, **money, "subscription_id": "s", "country": "DE", "state": "paid", "total_amount": "35.70", "issued_at": "2026-01-01 10:00:00", "updated_at": "2026-01-01 10:00:00"}],
+        "billing.invoice_lines": [{**money, "invoice_line_id": "il1", "invoice_id": "in1", "line_number": 1, "kind": "subscription", "plan_code": "individual", "currency": "EUR", "service_from": "2026-01-01 10:00:00", "service_to": "2026-01-31 10:00:00", "gross_amount": "35.70", "discount_amount": 0, "tax_rate": "0.19", "issued_at": "2026-01-01 10:00:00", "updated_at": "2026-01-01 10:00:00"}],
+        "billing.payments": [{**at, "payment_id": "pay1", "attempt": 1, "method": "card", "terminal_id": "t", "amount": "35.70", "result": "succeeded", "attempted_at": "2026-01-01 10:00:20", "updated_at": "2026-01-01 10:00:20"}],
+        "billing.credit_notes": [{"credit_note_id": "cn1", "invoice_id": "in1", "invoice_line_id": "il1", "kind": "goodwill", "reason": "mistake", "currency": "EUR", "net_amount": "15.00", "tax_amount": "2.85", "issued_at": "2026-01-16 09:00:00"}],
+        "processor.settlements": [{"settlement_id": "st1", "payout_id": "po-20260102-EUR", "kind": "payment", "payment_id": "pay1", "currency": "EUR", "gross_amount": "35.70", "fee_amount": "0.69", "settlement_currency": "EUR", "exchange_rate": 1, "settled_gross_amount": "35.70", "settled_fee_amount": "0.69", "settled_net_amount": "35.01", "settled_at": "2026-01-02 09:00:00", "paid_out_on": "2026-01-03"}],
+        "bank.statements": [{"booking_id": "bk1", "bank_account": "EUR-1", "booked_on": "2026-01-04", "value_on": "2026-01-04", "amount": "35.01", "currency": "EUR", "counterparty": "Payfast Processing", "reference": "PAYOUT po-20260102-EUR"}],
+    }
+    load(models, tables, marts=["deferred_revenue_waterfall"])
+    found = models.rows("""
+        select cast(day(occurred_on) as varchar), event, debit_account, credit_account, amount
+        from intermediate.int_finance__postings where event <> 'revenue_recognised' order by occurred_on, event, amount desc
+    """)
+    earned = [row for row in wanted if row[1] == "revenue_recognised"]
+    assert [row for row in wanted if row[1] != "revenue_recognised"] == sorted(found, key=lambda row: (int(row[0]), row[1], -row[4]))
+    days = models.rows("""
+        select occurred_on, debit_account, credit_account, amount
+        from intermediate.int_finance__postings where event = 'revenue_recognised' order by occurred_on
+    """)
+    assert [row[2:] for row in earned] == [("2400", "4010", Decimal("1.00"))]
+    assert days == [(START + timedelta(days=n), "2400", "4010", Decimal("1.00")) for n in range(15)]
+    assert models.rows("select sum(opening_amount), sum(closing_amount) from finance.deferred_revenue_waterfall") == [(0, 0)]
+
+
+def test_bad_events_go_to_suspense_and_the_rest_is_posted(models):
+    """A payment for an unknown invoice and a refund larger than its payment: the money moved, so it is in the books."""
+    tables = world([(3, "EUR", 1000, 200, "refunded", 2), (4, "EUR", 500, 0, "paid", 1)])
+    lost = {**tables["billing.payments"][1], "payment_id": "lost", "invoice_id": "nobody", "amount": "7.00"}
+    more = {**tables["billing.refunds"][0], "refund_id": "re9", "amount": "0.50"}
+    tables["billing.payments"].append(lost)
+    tables["billing.refunds"].append(more)
+    load(models, tables, marts=["suspense", "invoice_ageing"])
+    assert models.rows("select source_key, reason, amount from finance.suspense order by 1") == [
+        ("lost", "In suspense: payment lost: its invoice is not known", Decimal("-7.00")),
+        ("re9", "In suspense: refund re9: more is given back than was paid", Decimal("0.50")),
+    ]
+    assert models.rows("select * from finance.invoice_ageing") == []
+    posted = due(models, "J1")
+    # Its invoice lands later: the entry is reversed, and posted as it should be.
+    found = world([(3, "EUR", 1000, 200, "refunded", 2), (4, "EUR", 500, 0, "paid", 1), (5, "EUR", 700, 0, "open", 1)])
+    tables["billing.invoices"].append({**found["billing.invoices"][2], "invoice_id": "nobody", "issued_at": "2026-01-05 09:00:00"})
+    tables["billing.invoice_lines"].append({**found["billing.invoice_lines"][2], "invoice_id": "nobody", "issued_at": "2026-01-05 09:00:00"})
+    load(models, tables, posted, marts=["suspense", "invoice_ageing"])
+    assert models.rows("select source_key from finance.suspense") == [("re9",)]
+    assert models.rows("select * from finance.invoice_ageing") == []
+    reversed_ = [line for line in due(models, "J2") if line["source_key"] == "lost"]
+    assert {(line["event"], line["cause"]) for line in reversed_} == {
+        ("payment_in_suspense", "withdrawn at the source"), ("payment_received", None)
+    }  # fmt: skip
+
+
+def test_advertising_in_any_currency_is_a_claim_in_that_of_the_books(models):
+    """The network pays in euros, so the receivable is in euros and a payment settles it."""
+    tables = {"billing.ad_revenue": [
+        {"revenue_on": "2026-01-05", "country": country, "plan_code": "free", "impressions": 1, "amount": "10.00", "currency": currency, "is_final": True, "updated_at": "2026-01-10 00:00:00"}
+        for country, currency in [("DE", "EUR"), ("GB", "GBP")]
+    ]}  # fmt: skip
+    load(models, tables)
+    (rate,) = models.rows("select exchange_rate from intermediate.int_finance__exchange_rates where currency = 'GBP' and valid_from = '2026-01-05'")[0]
+    pounds = (10 * rate).quantize(Decimal("0.01"))
+    assert [row for row in balances(models) if row[0] == "1500"] == [("1500", "EUR", 10 + pounds, 10 + pounds)]
+    assert sum(row[3] for row in balances(models) if row[0] == "1390") == 0
+    assert sum(row[3] for row in balances(models) if row[0] == "4500") == -10 - pounds
+
+
 def test_a_missing_currency_is_an_error_that_names_it(models):
     tables = world([(3, "XAU", 1000, 0, "paid", 1)])
     with pytest.raises(Exception, match="no exchange rate for XAU on 2026-01-0"):
@@ -218,6 +344,7 @@ def test_beancount_accepts_a_batch_and_finds_the_same_balances(tmp_path, monkeyp
     monkeypatch.setattr(journal, "general_ledger", lambda batch: pair(3, "9.99", "11.47") + pair(4, "0.01", "0.02"))
     monkeypatch.setattr(journal, "batches", lambda: ["J2602-x"])
     folders = journal.export("J2602-x")
+    journal.index(["J2602-x"])
     before = {file: file.read_bytes() for folder in folders for file in folder.iterdir()}
     journal.export("J2602-x", again=True)
     assert {file: file.read_bytes() for file in before} == before

@@ -18,8 +18,14 @@ from {{ ref('fct_gift_card_events') }}
 union all
 select
     {{ finance_event("'advertising_earned'", 'billing.ad_revenue', key='country', day='revenue_on', plan_code='plan_code',
-        country='country', total_amount='amount', net_amount='amount') }}
-from {{ ref('fct_ad_revenue') }}
+        country='country', exchange_rate='exchange_rate', total_amount='amount', net_amount='amount') }}
+from {{ ref('int_finance__advertising') }}
+union all
+select
+    {{ finance_event("'advertising_converted'", 'billing.ad_revenue', key='country', day='revenue_on', plan_code='plan_code',
+        country='country', currency=reporting_currency(), total_amount='reporting_amount') }}
+from {{ ref('int_finance__advertising') }}
+where currency <> {{ reporting_currency() }}
 union all
 select
     {{ finance_event("'royalty_statement'", 'nightshift.statements', key="concat(statement_id, '/', line_kind)", day='issued_on',

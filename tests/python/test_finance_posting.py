@@ -1,0 +1,303 @@
+"""Posting and closing as a person does them: twice, by two people, killed at every named point. Same bytes in the end.
+
+The warehouse is what the models' own SQL makes of a small world and of what has been posted, as a build would.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+from compiled import Models
+from test_finance_journal import KEEP, START, world
+
+from scripts import journal
+from scripts.home import PROJECT
+
+DAY = date(2026, 3, 20)
+# Two months with all that can become of an invoice, hence at least two batches.
+CASES = [
+    (2, "EUR", 1199, 228, "paid", 5), (4, "GBP", 999, 200, "refunded", 8), (9, "USD", 1299, 0, "lost", 6),
+    (20, "GBP", 2000, 400, "won", 3), (35, "EUR", 1199, 228, "nobody pays", 9), (38, "USD", 500, 0, "open", 1),
+]  # fmt: skip
+POSTS = [
+    "post:before-commit", "land:before-manifest", "land:before-rename", "land:after-rename", "post:after-commit",
+    "post:before-commit#2", "post:after-commit#2", "post:before-export", "post:before-export#2", "post:before-rename",
+    "post:before-rename#3", "post:before-index", "post:after-link#2",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def models():
+    made = Models()
+    rates = [{"rated_on": str(date.fromordinal(START.toordinal() + n)), "gbp": f"0.8{n % 7}13", "usd": f"1.0{n % 9}7"}
+             for n in range(-5, 90)]  # fmt: skip
+    made.insert("rates.eurofxref", rates)
+    made.run("int_finance__exchange_rates", "int_finance__posting_rules")
+    made.filled.clear()
+    return made
+
+
+class Office:
+    """A home with a warehouse, and the commands over it."""
+
+    def __init__(self, home: Path, models: Models, **seeds: str) -> None:
+        self.home, self.models = home, models
+        self.project = PROJECT
+
+    def build(self) -> None:
+        """What a build makes of the world and of what the landing says is posted and closed."""
+        models, root = self.models, self.home / "landing/nightshift"
+        models.clear()
+        for table, rows in world(CASES).items():
+            models.insert(table, rows)
+        for table in ("journal_batches", "closed_months"):
+            if any((root / table).rglob("*.parquet")):
+                identifier = f"landing.nightshift__{table}"
+                files = f"read_parquet('{root / table}/*/*/*.parquet', hive_partitioning = false)"
+                models.connection.execute(f"insert into {identifier} by name from {files}")
+                models.filled.add(identifier)
+        models.run("fct_journal_lines", "trial_balance", keep=KEEP)
+        (self.home / "warehouse").mkdir(parents=True, exist_ok=True)
+        target = self.home / "warehouse/warehouse.duckdb"
+        target.unlink(missing_ok=True)
+        days = "(select cast(d as date) from range(date '2026-01-01', date '2026-03-21', interval 1 day) as r(d))"
+        tables = ["billing.invoices", "billing.invoice_lines", "billing.payments", "processor.settlements"]
+        models.connection.execute(f"""
+            attach '{target}' as made;
+            create schema made.finance; create schema made.intermediate; create schema made.ops;
+            create table made.finance.fct_journal_lines as from finance.fct_journal_lines;
+            create table made.finance.trial_balance as from finance.trial_balance;
+            create table made.intermediate.int_finance__exchange_rates as from intermediate.int_finance__exchange_rates;
+            create table made.ops.horizon as select date '{DAY}' as on_date;
+            create table made.ops.domain_checks as
+                select 'finance' as domain, true as passed, '' as failures, now() as checked_at, 1 as ledger_sequence;
+            create table made.ops.landed_dumps as
+                select split_part(name, '.', 1) as backend, split_part(name, '.', 2) as table_name, days.* as covers_on
+                from (select unnest({tables}) as name) as tables cross join {days} as days(covers_on);
+            create table made.ops.discrepancies
+                (backend varchar, table_name varchar, arrived_on date, sentence varchar);
+            detach made;
+        """)
+
+    def run(self, *arguments: str, fault: str | None = None) -> subprocess.CompletedProcess:
+        """The command, in a process of its own."""
+        env = {**os.environ, "NIGHTSHIFT_HOME": str(self.home), "NIGHTSHIFT_PROJECT": str(self.project),
+               "NIGHTSHIFT_THREADS": "1", "PYTHONPATH": str(PROJECT), "NIGHTSHIFT_FAULT": fault or "",
+               "NIGHTSHIFT_PSEUDONYM_SEED": "test", "NIGHTSHIFT_MASTER_KEY": "22" * 32}  # fmt: skip
+        command = [sys.executable, "-m", "scripts.nightshift", *arguments]
+        return subprocess.run(command, env=env, capture_output=True, text=True)
+
+    def want_approval(self, root: Path) -> None:
+        """The same project, but for its books, which want an approval."""
+        self.project = root
+        (root / "seeds").mkdir(parents=True)
+        (root / "backends").symlink_to(PROJECT / "backends")
+        (root / "seeds/accounts.csv").symlink_to(PROJECT / "seeds/accounts.csv")
+        text = (PROJECT / "seeds/books.csv").read_text().replace("finance,2025-01-01,false", "finance,2025-01-01,true")
+        assert "true" in text
+        (root / "seeds/books.csv").write_text(text)
+
+    def contents(self) -> dict[str, bytes]:
+        """Every byte that the outside may see, but the clock's."""
+        found = {}
+        for root in (self.home / "landing/nightshift", self.home / "exports"):
+            for path in sorted(root.rglob("*")):
+                name = str(path.relative_to(self.home))
+                if path.is_symlink():
+                    found[name] = str(path.readlink()).encode()
+                elif path.is_file() and "/." not in name:
+                    raw = path.read_bytes()
+                    if path.name == "_manifest.json":
+                        raw = b"\n".join(line for line in raw.split(b"\n") if b'"landed_at"' not in line)
+                    found[name] = raw
+        return found
+
+    def posted(self, columns: str, then: str = "") -> list[tuple]:
+        """Posted lines."""
+        files = f"{self.home}/landing/nightshift/journal_batches/*/*/*.parquet"
+        return duckdb.sql(f"select {columns} from read_parquet('{files}', hive_partitioning = false) {then}").fetchall()
+
+
+@pytest.fixture
+def office(models, tmp_path):
+    made = Office(tmp_path / "home", models)
+    made.build()
+    return made
+
+
+@pytest.fixture(scope="module")
+def undisturbed(models, tmp_path_factory):
+    """What posting and closing leave when nothing happens to them."""
+    made = Office(tmp_path_factory.mktemp("undisturbed"), models)
+    made.build()
+    done = made.run("post", "--by", "anna")
+    assert done.returncode == 0, done.stderr
+    posted = made.contents()
+    made.build()
+    done = made.run("close", "2026-01", "--by", "anna")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {"posted": posted, "closed": made.contents()}
+
+
+def test_posted_twice_nothing_is_posted_twice(office, undisturbed):
+    assert office.run("post", "--by", "anna").returncode == 0
+    assert office.contents() == undisturbed["posted"]
+    again = office.run("post", "--by", "boris")
+    assert again.returncode == 0 and "nothing is due" in again.stdout, "although the warehouse was not built since"
+    office.build()
+    assert "nothing is due" in office.run("post", "--by", "boris").stdout
+    assert office.contents() == undisturbed["posted"]
+
+
+def check_killed_post(office, undisturbed, point):
+    killed = office.run("post", "--by", "anna", fault=point)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    for name, content in office.contents().items():
+        if not name.endswith(("/current", "ledger.beancount")):
+            assert undisturbed["posted"][name] == content, "what is visible is whole"
+    again = office.run("post", "--by", "anna")
+    assert again.returncode == 0, again.stderr
+    assert office.contents() == undisturbed["posted"]
+
+
+@pytest.mark.parametrize("point", ["post:after-commit", "post:before-rename#3"])
+def test_post_killed_and_run_again_leaves_the_same_bytes(office, undisturbed, point):
+    check_killed_post(office, undisturbed, point)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("point", POSTS)
+def test_post_killed_anywhere_and_run_again_leaves_the_same_bytes(office, undisturbed, point):
+    check_killed_post(office, undisturbed, point)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("point", ["post:after-commit", "post:before-export"])
+def test_post_killed_built_and_run_again_leaves_the_same_bytes(office, undisturbed, point):
+    """The night between the kill and the next posting sees the batch that made it."""
+    assert office.run("post", "--by", "anna", fault=point).returncode == -signal.SIGKILL
+    office.build()
+    assert office.run("post", "--by", "anna").returncode == 0
+    assert office.contents() == undisturbed["posted"]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    "point", ["close:before-commit", "land:before-rename", "land:after-rename", "close:after-commit"]
+)
+def test_close_killed_anywhere_closes_once(office, undisturbed, point):
+    office.run("post", "--by", "anna")
+    office.build()
+    assert office.run("close", "2026-01", "--by", "anna", fault=point).returncode == -signal.SIGKILL
+    again = office.run("close", "2026-01", "--by", "anna")
+    is_closed = point in ("land:after-rename", "close:after-commit")
+    assert again.returncode == (1 if is_closed else 0)
+    assert "it is closed once" in again.stderr if is_closed else "is closed" in again.stdout
+    assert office.contents() == undisturbed["closed"]
+
+
+def test_what_cannot_be_closed_stays_open_and_says_why(office):
+    unposted = office.run("close", "2026-01", "--by", "anna")
+    assert unposted.returncode == 1 and "NOT everything due is posted" in unposted.stdout
+    office.run("post", "--by", "anna")
+    office.build()
+    later = office.run("close", "2026-02", "--by", "anna")
+    assert later.returncode == 1 and "NOT every month before it is closed (open: 2026-01)" in later.stdout
+    running = office.run("close", "2026-03", "--by", "anna")
+    assert running.returncode == 1 and "NOT the month is over (built up to 2026-03-20)" in running.stdout
+    assert office.run("close", "2026-01", "--by", "anna").returncode == 0
+    twice = office.run("close", "2026-01", "--by", "anna")
+    assert twice.returncode == 1 and "it is closed once" in twice.stderr
+
+
+def number(done: subprocess.CompletedProcess) -> str:
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("approve ")[1].split()[0]
+
+
+def test_where_an_approval_is_asked_for_two_people_post(office, tmp_path):
+    office.want_approval(tmp_path / "project")
+    alone = office.run("post", "--by", "anna")
+    assert alone.returncode == 2 and "want an approval" in alone.stderr
+    proposal = number(office.run("prepare", "post", "--by", "anna"))
+    herself = office.run("approve", proposal, "--by", "anna")
+    assert herself.returncode == 1 and "somebody else has to approve it" in herself.stderr
+    assert not office.contents()
+    assert office.run("approve", proposal, "--by", "boris").returncode == 0
+    assert set(office.posted("prepared_by, approved_by")) == {("anna", "boris")}
+    gone = office.run("approve", proposal, "--by", "boris")
+    assert gone.returncode == 2 and "no proposal" in gone.stderr
+
+
+@pytest.mark.nightly
+def test_what_changed_since_it_was_prepared_is_not_posted(office, tmp_path):
+    office.want_approval(tmp_path / "project")
+    proposal = number(office.run("prepare", "post", "--by", "anna"))
+    with duckdb.connect(str(office.home / "warehouse/warehouse.duckdb")) as connection:
+        connection.execute("update finance.fct_journal_lines set content_hash = 'other' where source_key = 'il0'")
+    changed = office.run("approve", proposal, "--by", "boris")
+    assert changed.returncode == 1 and "what is due has changed since" in changed.stderr
+    assert not office.contents()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("built", [False, True])
+@pytest.mark.parametrize("point", ["post:after-commit", "post:before-export", "approve:before-settle"])
+def test_approval_killed_and_given_again_posts_what_was_prepared(office, models, tmp_path, point, built):
+    other = Office(tmp_path / "other", models)
+    for one in (office, other):
+        one.build()
+        one.want_approval(tmp_path / f"project-{one.home.name}")
+    assert other.run("approve", number(other.run("prepare", "post", "--by", "anna")), "--by", "boris").returncode == 0
+    killed = office.run("prepare", "post", "--by", "anna", fault="prepare:before-proposal")
+    assert killed.returncode == -signal.SIGKILL
+    proposal = number(office.run("prepare", "post", "--by", "anna"))
+    assert office.run("approve", proposal, "--by", "boris", fault=point).returncode == -signal.SIGKILL
+    if built:
+        office.build()
+    again = office.run("approve", proposal, "--by", "boris")
+    assert again.returncode == 0, again.stderr
+    assert office.contents() == other.contents()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("point", ["close:before-commit", "close:after-commit", "approve:before-settle"])
+def test_closing_killed_after_its_approval_closes_once(office, tmp_path, point):
+    office.run("post", "--by", "anna")
+    office.build()
+    office.want_approval(tmp_path / "project")
+    proposal = number(office.run("prepare", "close", "2026-01", "--by", "anna"))
+    assert office.run("approve", proposal, "--by", "boris", fault=point).returncode == -signal.SIGKILL
+    again = office.run("approve", proposal, "--by", "boris")
+    assert again.returncode == 0, again.stderr
+    files = f"{office.home}/landing/nightshift/closed_months/*/*/*.parquet"
+    assert duckdb.sql(f"select closed_by, approved_by from read_parquet('{files}')").fetchall() == [("anna", "boris")]
+
+
+def test_files_lost_are_made_again_with_the_same_bytes(office, undisturbed):
+    office.run("post", "--by", "anna")
+    lost = office.home / "exports"
+    lost.rename(office.home / "lost")
+    assert office.run("post", "--rebuild-files").returncode == 0
+    assert office.contents() == undisturbed["posted"]
+
+
+def test_control_totals_of_the_files_are_those_of_the_batch(office):
+    office.run("post", "--by", "anna")
+    sums = "batch_id, count(*), sum(reporting_debit_amount), sum(reporting_credit_amount)"
+    batches = office.posted(sums, "group by batch_id")
+    assert len(batches) > 2
+    for name in journal.FORMATS:
+        for batch, lines, debit, credit in batches:
+            manifest = json.loads((office.home / f"exports/journal-{name}/{batch}/manifest.json").read_text())
+            totals = manifest["control_totals"]
+            found = totals["journal_lines"], totals["reporting_debit_amount"], totals["reporting_credit_amount"]
+            assert found == (lines, str(debit), str(credit)), (name, batch)
