@@ -197,7 +197,10 @@ def check_split(models, cases, seed, closes):
     right, marts = balances(models), contents(models)
     nights = {table: [(seed.randrange(3), row) for row in rows] for table, rows in whole.items()}
     arrived = {
-        table: [{**row, "_arrived_on": str(START + timedelta(days=80 + night)), "_dump_id": f"d{night}"} for night, row in rows]
+        table: [
+            {**row, "_arrived_on": str(START + timedelta(days=80 + night)), "_dump_id": f"d{night}"}
+            for night, row in rows
+        ]
         for table, rows in nights.items()
     }
     load(models, arrived, marts=RESTATABLE)
@@ -224,8 +227,15 @@ def contents(models):
 
 def test_the_example_of_the_page_is_what_the_journal_says(models):
     """docs/accounting.md follows a subscription from invoice to cash to revenue; the journal made of billing's rows agrees."""
-    page = (Path(__file__).parents[2] / "docs/accounting.md").read_text().split("## One subscription, followed")[1].split("\n## ")[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")]
+    page = (
+        (Path(__file__).parents[2] / "docs/accounting.md")
+        .read_text()
+        .split("## One subscription, followed")[1]
+        .split("\n## ")[0]
+    )
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")
+    ]
     wanted, day, event = [], None, None
     for when, what, debit, credit, amount in rows[1:]:
         day, event = when or day, what.split("`")[1] if "`" in what else event
@@ -234,12 +244,92 @@ def test_the_example_of_the_page_is_what_the_journal_says(models):
     at = {"invoice_id": "in1", "account_id": "a", "currency": "EUR"}
     money = {"net_amount": "30.00", "tax_amount": "5.70"}
     tables = {
-        "billing.invoices": [{**at, **money, "subscription_id": "s", "country": "DE", "state": "paid", "total_amount": "35.70", "issued_at": "2026-01-01 10:00:00", "updated_at": "2026-01-01 10:00:00"}],
-        "billing.invoice_lines": [{**money, "invoice_line_id": "il1", "invoice_id": "in1", "line_number": 1, "kind": "subscription", "plan_code": "individual", "currency": "EUR", "service_from": "2026-01-01 10:00:00", "service_to": "2026-01-31 10:00:00", "gross_amount": "35.70", "discount_amount": 0, "tax_rate": "0.19", "issued_at": "2026-01-01 10:00:00", "updated_at": "2026-01-01 10:00:00"}],
-        "billing.payments": [{**at, "payment_id": "pay1", "attempt": 1, "method": "card", "terminal_id": "t", "amount": "35.70", "result": "succeeded", "attempted_at": "2026-01-01 10:00:20", "updated_at": "2026-01-01 10:00:20"}],
-        "billing.credit_notes": [{"credit_note_id": "cn1", "invoice_id": "in1", "invoice_line_id": "il1", "kind": "goodwill", "reason": "mistake", "currency": "EUR", "net_amount": "15.00", "tax_amount": "2.85", "issued_at": "2026-01-16 09:00:00"}],
-        "processor.settlements": [{"settlement_id": "st1", "payout_id": "po-20260102-EUR", "kind": "payment", "payment_id": "pay1", "currency": "EUR", "gross_amount": "35.70", "fee_amount": "0.69", "settlement_currency": "EUR", "exchange_rate": 1, "settled_gross_amount": "35.70", "settled_fee_amount": "0.69", "settled_net_amount": "35.01", "settled_at": "2026-01-02 09:00:00", "paid_out_on": "2026-01-03"}],
-        "bank.statements": [{"booking_id": "bk1", "bank_account": "EUR-1", "booked_on": "2026-01-04", "value_on": "2026-01-04", "amount": "35.01", "currency": "EUR", "counterparty": "Payfast Processing", "reference": "PAYOUT po-20260102-EUR"}],
+        "billing.invoices": [
+            {
+                **at,
+                **money,
+                "subscription_id": "s",
+                "country": "DE",
+                "state": "paid",
+                "total_amount": "35.70",
+                "issued_at": "2026-01-01 10:00:00",
+                "updated_at": "2026-01-01 10:00:00",
+            }
+        ],
+        "billing.invoice_lines": [
+            {
+                **money,
+                "invoice_line_id": "il1",
+                "invoice_id": "in1",
+                "line_number": 1,
+                "kind": "subscription",
+                "plan_code": "individual",
+                "currency": "EUR",
+                "service_from": "2026-01-01 10:00:00",
+                "service_to": "2026-01-31 10:00:00",
+                "gross_amount": "35.70",
+                "discount_amount": 0,
+                "tax_rate": "0.19",
+                "issued_at": "2026-01-01 10:00:00",
+                "updated_at": "2026-01-01 10:00:00",
+            }
+        ],
+        "billing.payments": [
+            {
+                **at,
+                "payment_id": "pay1",
+                "attempt": 1,
+                "method": "card",
+                "terminal_id": "t",
+                "amount": "35.70",
+                "result": "succeeded",
+                "attempted_at": "2026-01-01 10:00:20",
+                "updated_at": "2026-01-01 10:00:20",
+            }
+        ],
+        "billing.credit_notes": [
+            {
+                "credit_note_id": "cn1",
+                "invoice_id": "in1",
+                "invoice_line_id": "il1",
+                "kind": "goodwill",
+                "reason": "mistake",
+                "currency": "EUR",
+                "net_amount": "15.00",
+                "tax_amount": "2.85",
+                "issued_at": "2026-01-16 09:00:00",
+            }
+        ],
+        "processor.settlements": [
+            {
+                "settlement_id": "st1",
+                "payout_id": "po-20260102-EUR",
+                "kind": "payment",
+                "payment_id": "pay1",
+                "currency": "EUR",
+                "gross_amount": "35.70",
+                "fee_amount": "0.69",
+                "settlement_currency": "EUR",
+                "exchange_rate": 1,
+                "settled_gross_amount": "35.70",
+                "settled_fee_amount": "0.69",
+                "settled_net_amount": "35.01",
+                "settled_at": "2026-01-02 09:00:00",
+                "paid_out_on": "2026-01-03",
+            }
+        ],
+        "bank.statements": [
+            {
+                "booking_id": "bk1",
+                "bank_account": "EUR-1",
+                "booked_on": "2026-01-04",
+                "value_on": "2026-01-04",
+                "amount": "35.01",
+                "currency": "EUR",
+                "counterparty": "Payfast Processing",
+                "reference": "PAYOUT po-20260102-EUR",
+            }
+        ],
     }
     load(models, tables, marts=["deferred_revenue_waterfall"])
     found = models.rows("""
@@ -247,14 +337,18 @@ def test_the_example_of_the_page_is_what_the_journal_says(models):
         from intermediate.int_finance__postings where event <> 'revenue_recognised' order by occurred_on, event, amount desc
     """)
     earned = [row for row in wanted if row[1] == "revenue_recognised"]
-    assert [row for row in wanted if row[1] != "revenue_recognised"] == sorted(found, key=lambda row: (int(row[0]), row[1], -row[4]))
+    assert [row for row in wanted if row[1] != "revenue_recognised"] == sorted(
+        found, key=lambda row: (int(row[0]), row[1], -row[4])
+    )
     days = models.rows("""
         select occurred_on, debit_account, credit_account, amount
         from intermediate.int_finance__postings where event = 'revenue_recognised' order by occurred_on
     """)
     assert [row[2:] for row in earned] == [("2400", "4010", Decimal("1.00"))]
     assert days == [(START + timedelta(days=n), "2400", "4010", Decimal("1.00")) for n in range(15)]
-    assert models.rows("select sum(opening_amount), sum(closing_amount) from finance.deferred_revenue_waterfall") == [(0, 0)]
+    assert models.rows("select sum(opening_amount), sum(closing_amount) from finance.deferred_revenue_waterfall") == [
+        (0, 0)
+    ]
 
 
 def test_bad_events_go_to_suspense_and_the_rest_is_posted(models):
@@ -273,8 +367,12 @@ def test_bad_events_go_to_suspense_and_the_rest_is_posted(models):
     posted = due(models, "J1")
     # Its invoice lands later: the entry is reversed, and posted as it should be.
     found = world([(3, "EUR", 1000, 200, "refunded", 2), (4, "EUR", 500, 0, "paid", 1), (5, "EUR", 700, 0, "open", 1)])
-    tables["billing.invoices"].append({**found["billing.invoices"][2], "invoice_id": "nobody", "issued_at": "2026-01-05 09:00:00"})
-    tables["billing.invoice_lines"].append({**found["billing.invoice_lines"][2], "invoice_id": "nobody", "issued_at": "2026-01-05 09:00:00"})
+    tables["billing.invoices"].append(
+        {**found["billing.invoices"][2], "invoice_id": "nobody", "issued_at": "2026-01-05 09:00:00"}
+    )
+    tables["billing.invoice_lines"].append(
+        {**found["billing.invoice_lines"][2], "invoice_id": "nobody", "issued_at": "2026-01-05 09:00:00"}
+    )
     load(models, tables, posted, marts=["suspense", "invoice_ageing"])
     assert models.rows("select source_key from finance.suspense") == [("re9",)]
     assert models.rows("select * from finance.invoice_ageing") == []
@@ -291,7 +389,9 @@ def test_advertising_in_any_currency_is_a_claim_in_that_of_the_books(models):
         for country, currency in [("DE", "EUR"), ("GB", "GBP")]
     ]}  # fmt: skip
     load(models, tables)
-    (rate,) = models.rows("select exchange_rate from intermediate.int_finance__exchange_rates where currency = 'GBP' and valid_from = '2026-01-05'")[0]
+    (rate,) = models.rows(
+        "select exchange_rate from intermediate.int_finance__exchange_rates where currency = 'GBP' and valid_from = '2026-01-05'"
+    )[0]
     pounds = (10 * rate).quantize(Decimal("0.01"))
     assert [row for row in balances(models) if row[0] == "1500"] == [("1500", "EUR", 10 + pounds, 10 + pounds)]
     assert sum(row[3] for row in balances(models) if row[0] == "1390") == 0
