@@ -14,6 +14,7 @@ STEPS = {
     "land": "scripts.land",
     "sources": "scripts.sources",
     "vault": "scripts.vault",
+    "rules": "scripts.rules",
     "build": "scripts.build",
     "plan": "scripts.build",
     "rows": "scripts.rows",

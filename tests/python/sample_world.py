@@ -36,10 +36,15 @@ class Nights:
         """``dbt build`` of the models that core and business are made of, with their data tests."""
         home = home or self.home
         (home / "dev").mkdir(parents=True, exist_ok=True)
-        command = [str(Path(sys.executable).with_name("dbt")), "build", "--profiles-dir", str(ROOT), "--project-dir", str(ROOT),
-                   "--target-path", str(self.home / "target"), "--exclude-resource-type", "unit_test", *arguments,
-                   "--select", *CORE_AND_BUSINESS]  # fmt: skip
-        env = {**os.environ, "NIGHTSHIFT_HOME": str(home), "NIGHTSHIFT_MEMORY": "2GB", "DBT_LOG_PATH": str(home / "logs")}
+        command = [str(Path(sys.executable).with_name("dbt")), "build", "--exclude-resource-type", "unit_test"]
+        command += ["--profiles-dir", str(ROOT), "--project-dir", str(ROOT), "--target-path", str(self.home / "target")]
+        command += [*arguments, "--select", *CORE_AND_BUSINESS]
+        env = {
+            **os.environ,
+            "NIGHTSHIFT_HOME": str(home),
+            "NIGHTSHIFT_MEMORY": "2GB",
+            "DBT_LOG_PATH": str(home / "logs"),
+        }
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-6000:]
         return done.stdout

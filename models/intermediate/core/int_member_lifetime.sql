@@ -26,8 +26,15 @@ months as (
 
 until_then as (
 
-    select months.month, before.account_id, before.first_played_on, before.last_played_on,
-        before.active_days, before.plays, before.streams, before.ms_played
+    select
+        months.month,
+        before.account_id,
+        before.first_played_on,
+        before.last_played_on,
+        before.active_days,
+        before.plays,
+        before.streams,
+        before.ms_played
     from months
     inner join {{ this }} as before on before.month = {{ add_periods('months.month', -1, 'month') }}
 

@@ -1,4 +1,7 @@
-{{ config(day='played_on', reads={'int_plays_counted': 'day', 'dim_track_history': 'sliced', 'dim_artist_history': 'sliced'}) }}
+{{ config(
+    day='played_on',
+    reads={'int_plays_counted': 'day', 'dim_track_history': 'sliced', 'dim_artist_history': 'sliced'}
+) }}
 -- A play of a track that the catalogue does not know yet waits: it is here as soon as the track is.
 with heard as (
 

@@ -1,4 +1,7 @@
-{{ config(day='month', unit='month', reads={'revenue_daily': 'day', 'listening_daily': 'day', 'dim_exchange_rate': 'sliced'}) }}
+{{ config(
+    day='month', unit='month',
+    reads={'revenue_daily': 'day', 'listening_daily': 'day', 'dim_exchange_rate': 'sliced'}
+) }}
 -- Cents and milliseconds are whole numbers: a quotient is rounded once, the same on every engine.
 with revenue as (
 
@@ -6,7 +9,10 @@ with revenue as (
         cast(date_trunc('month', days.revenue_on) as date) as month,
         days.country,
         days.plan_code,
-        sum({{ rounded_quotient('cast((days.net_amount + days.advertising_amount) * 100 as bigint) * 1000000', 'cast(rates.units_per_euro * 1000000 as bigint)') }}) as euro_cents
+        sum({{ rounded_quotient(
+            cents('days.net_amount + days.advertising_amount') ~ ' * 1000000',
+            'cast(rates.units_per_euro * 1000000 as bigint)'
+        ) }}) as euro_cents
     from {{ ref('revenue_daily') }} as days
     inner join {{ ref('dim_exchange_rate') }} as rates
         on rates.currency = days.currency
@@ -54,5 +60,7 @@ select
     {{ from_cents('euro_cents') }} as revenue_eur,
     streams,
     {{ from_cents(rounded_quotient('ms_played', 36000)) }} as listening_hours,
-    case when ms_played > 0 then {{ from_cents(rounded_quotient('euro_cents * 3600000', 'ms_played')) }} end as revenue_eur_per_hour
+    case
+        when ms_played > 0 then {{ from_cents(rounded_quotient('euro_cents * 3600000', 'ms_played')) }}
+    end as revenue_eur_per_hour
 from both_sides

@@ -2,7 +2,7 @@
 with days as (
 
     select cast(date '2015-01-01' + numbers.n * interval '1' day as date) as date_day
-    from range(0, 9497) as numbers(n)
+    from range(0, 9497) as numbers (n)
 
 )
 

@@ -1,7 +1,10 @@
 {{ config(materialized='whole') }}
 with versions as (
 
-    {{ versions_of(ref('int_members__accounts_changes'), key='account_id', created='created_at', updated='updated_at') }}
+    {{ versions_of(
+        ref('int_members__accounts_changes'),
+        key='account_id', created='created_at', updated='updated_at'
+    ) }}
 
 )
 

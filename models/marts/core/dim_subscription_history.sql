@@ -1,7 +1,10 @@
 {{ config(materialized='whole') }}
 with versions as (
 
-    {{ versions_of(ref('int_billing__subscriptions_changes'), key='subscription_id', created='started_at', updated='updated_at') }}
+    {{ versions_of(
+        ref('int_billing__subscriptions_changes'),
+        key='subscription_id', created='started_at', updated='updated_at'
+    ) }}
 
 )
 

@@ -1,7 +1,10 @@
 {{ config(day='revenue_on', reads={'stg_billing__ad_revenue': 'day'}) }}
 with ad_revenue as (
 
-    {{ newest_copies(ref('stg_billing__ad_revenue'), day='revenue_on', key=['revenue_on', 'country'], version='updated_at') }}
+    {{ newest_copies(
+        ref('stg_billing__ad_revenue'),
+        day='revenue_on', key=['revenue_on', 'country'], version='updated_at'
+    ) }}
 
 )
 

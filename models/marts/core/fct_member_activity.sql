@@ -1,16 +1,29 @@
 {{ config(materialized='whole') }}
 -- What is long ago comes from the newest month's row of a member, so that it costs the same after years.
-with lifetime as (
+with newest as (
 
-    select *
+    select month
     from {{ ref('int_member_lifetime') }}
-    where month = (select month from {{ ref('int_member_lifetime') }} order by month desc limit 1)
+    order by month desc
+    limit 1
+
+),
+
+lifetime as (
+
+    select months.*
+    from {{ ref('int_member_lifetime') }} as months
+    inner join newest on newest.month = months.month
 
 ),
 
 as_of as (
 
-    select max(last_played_on) as as_of_on from lifetime
+    select
+        max(last_played_on) as as_of_on,
+        {{ add_periods('max(last_played_on)', -7, 'day') }} as week_before,
+        {{ add_periods('max(last_played_on)', -30, 'day') }} as month_before
+    from lifetime
 
 ),
 
@@ -18,13 +31,12 @@ recent as (
 
     select
         days.account_id,
-        count(distinct case when days.played_on > week.since then days.played_on end) as active_days_7,
+        count(distinct case when days.played_on > as_of.week_before then days.played_on end) as active_days_7,
         count(distinct days.played_on) as active_days_30,
-        cast(sum(case when days.played_on > week.since then days.streams else 0 end) as bigint) as streams_7,
+        cast(sum(case when days.played_on > as_of.week_before then days.streams else 0 end) as bigint) as streams_7,
         cast(sum(days.streams) as bigint) as streams_30
     from {{ ref('int_member_listening_daily') }} as days
-    cross join (select {{ add_periods('as_of_on', -7, 'day') }} as since from as_of) as week
-    where days.played_on > (select {{ add_periods('as_of_on', -30, 'day') }} from as_of)
+    inner join as_of on as_of.month_before < days.played_on
     group by days.account_id
 
 )

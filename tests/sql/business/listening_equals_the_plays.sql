@@ -45,6 +45,7 @@ select
 from plays
 full outer join listening on listening.played_on = plays.played_on
 left join artists on artists.played_on = plays.played_on
-where plays.plays is distinct from listening.plays
+where
+    plays.plays is distinct from listening.plays
     or plays.ms_played is distinct from listening.ms_played
     or plays.plays_of_known_tracks is distinct from coalesce(artists.plays, 0)

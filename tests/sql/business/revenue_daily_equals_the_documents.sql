@@ -3,9 +3,11 @@ with expected as (
 
     select revenue_on, currency, sum(net_amount) as net_amount, sum(advertising_amount) as advertising_amount
     from (
-        select issued_on as revenue_on, currency, net_amount, 0.00 as advertising_amount from {{ ref('fct_invoice_lines') }}
+        select issued_on as revenue_on, currency, net_amount, 0.00 as advertising_amount
+        from {{ ref('fct_invoice_lines') }}
         union all
-        select issued_on as revenue_on, currency, -net_amount as net_amount, 0.00 as advertising_amount from {{ ref('fct_credit_notes') }}
+        select issued_on as revenue_on, currency, -net_amount as net_amount, 0.00 as advertising_amount
+        from {{ ref('fct_credit_notes') }}
         union all
         select revenue_on, currency, 0.00 as net_amount, amount as advertising_amount from {{ ref('fct_ad_revenue') }}
     ) as documents
@@ -32,5 +34,6 @@ select
     found.advertising_amount as advertising_here
 from expected
 full outer join found on found.revenue_on = expected.revenue_on and found.currency = expected.currency
-where expected.net_amount is distinct from found.net_amount
+where
+    expected.net_amount is distinct from found.net_amount
     or expected.advertising_amount is distinct from found.advertising_amount

@@ -1,0 +1,273 @@
+"""The rules of this dbt project, checked over its manifest: names, layers, who may read what, what a mart promises."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scripts.console import FAILED, Stop, say
+from scripts.home import PROJECT
+
+EXCEPTIONS = PROJECT / "seeds" / "rule_exceptions.csv"
+LAYERS = ("staging", "intermediate", "marts")
+LONGEST_MODEL = 120
+OUTER_JOIN = re.compile(r"(?is)\b(?:left|full)(?:\s+outer)?\s+join\b(.*?)(?=\bjoin\b|\bwhere\b|\bgroup\s+by\b|$)")
+GRAIN_TESTS = ("grain", "spans_are_apart", "unique", "unique_combination_of_columns")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One model that breaks one rule."""
+
+    rule: str
+    name: str
+    problem: str
+
+
+@dataclass
+class Project:
+    """The manifest, and what the rules ask of it."""
+
+    manifest: dict[str, Any]
+
+    @cached_property
+    def models(self) -> list[dict[str, Any]]:
+        """All models, in order of name."""
+        nodes = self.manifest["nodes"].values()
+        return sorted((n for n in nodes if n["resource_type"] == "model"), key=lambda n: n["name"])
+
+    @cached_property
+    def marts(self) -> list[dict[str, Any]]:
+        """The models that are published."""
+        return [m for m in self.models if layer(m) == "marts"]
+
+    @cached_property
+    def tested(self) -> dict[str, set[str]]:
+        """Names of the generic tests on each model, by its id."""
+        found: dict[str, set[str]] = {}
+        for node in self.manifest["nodes"].values():
+            if node["resource_type"] == "test" and node.get("attached_node"):
+                found.setdefault(node["attached_node"], set()).add(node["test_metadata"]["name"])
+        return found
+
+    @cached_property
+    def unit_tested(self) -> set[str]:
+        """Names of models with a unit test."""
+        return {test["model"] for test in self.manifest["unit_tests"].values()}
+
+    def parents(self, model: dict[str, Any]) -> list[dict[str, Any]]:
+        """What a model reads: models, seeds and sources."""
+        known = {**self.manifest["nodes"], **self.manifest["sources"]}
+        return [known[parent] for parent in model["depends_on"]["nodes"]]
+
+
+def layer(model: dict[str, Any]) -> str:
+    """The first folder below models/."""
+    return model["fqn"][1] if len(model["fqn"]) > 2 else ""
+
+
+def domain(model: dict[str, Any]) -> str:
+    """The second folder below models/: a backend for staging, a domain for the others."""
+    return model["fqn"][2] if len(model["fqn"]) > 3 else ""
+
+
+def a_model_lies_in_a_layer_and_a_domain(project: Project) -> Iterator[tuple[str, str]]:
+    """models/<layer>/<backend or domain>/<name>.sql"""
+    for model in project.models:
+        if layer(model) not in LAYERS or not domain(model):
+            yield model["name"], f"lies in {model['original_file_path']}; it should be in models/<layer>/<domain>/"
+
+
+def a_name_says_its_role(project: Project) -> Iterator[tuple[str, str]]:
+    """stg_<backend>__<table>, int_…, in core fct_… or dim_…; other domains' reports carry plain names"""
+    for model in project.models:
+        name, place = model["name"], layer(model)
+        right: tuple[str, ...] = ()
+        if place == "staging":
+            right = (f"stg_{domain(model)}__",)
+        elif place == "intermediate":
+            right = ("int_",)
+        elif domain(model) == "core":
+            right = ("fct_", "dim_")
+        if right and not name.startswith(right):
+            yield name, f"should begin with {' or '.join(right)}"
+        elif place == "marts" and name.startswith(("stg_", "int_")):
+            yield name, "is a mart and named like a step towards one"
+
+
+def only_staging_reads_a_landed_table(project: Project) -> Iterator[tuple[str, str]]:
+    """and a staging view reads one landed table and nothing else"""
+    for model in project.models:
+        sources = [p["name"] for p in project.parents(model) if p["resource_type"] == "source"]
+        if layer(model) == "staging" and (len(sources) != 1 or len(project.parents(model)) != 1):
+            yield model["name"], "should read one source and nothing else"
+        elif layer(model) != "staging" and sources:
+            yield model["name"], f"reads {', '.join(sources)} as it landed; staging is what is read"
+
+
+def a_domain_reads_core_itself_and_what_is_public(project: Project) -> Iterator[tuple[str, str]]:
+    """another domain's model only where that says access: public"""
+    for model in project.models:
+        for parent in project.parents(model):
+            if parent["resource_type"] != "model" or layer(parent) == "staging":
+                continue
+            other = domain(parent) not in (domain(model), "core")
+            if other and parent["config"].get("access") != "public":
+                yield model["name"], f"reads {parent['name']} of {domain(parent)}, which is not public"
+
+
+def nothing_is_read_by_name(project: Project) -> Iterator[tuple[str, str]]:
+    """ref() and source() are how the lineage is known"""
+    for model in project.models:
+        code = re.sub(r"(?s)\{#.*?#\}|--[^\n]*|\{\{.*?\}\}|'[^']*'", " ", model["raw_code"])
+        for found in re.findall(r"(?<!distinct )\b(?:from|join)\s+([a-z_]\w*\.[a-z_]\w*)", code, re.IGNORECASE):
+            yield model["name"], f"reads {found} by its name; use ref() or source()"
+
+
+def a_join_to_spans_is_hashed(project: Project) -> Iterator[tuple[str, str]]:
+    """a left join with `or valid_to is null` looks at every pair of rows: minutes instead of a moment"""
+    for model in project.models:
+        joins = OUTER_JOIN.findall(model["raw_code"])
+        if any(re.search(r"\bor\s+(\w+\.)?valid_to\s+is\s+null", joined, re.IGNORECASE) for joined in joins):
+            yield model["name"], "a left join with `or valid_to is null`; use {{ valid_on('spans', 'day') }}"
+
+
+def a_model_can_be_read_at_once(project: Project) -> Iterator[tuple[str, str]]:
+    """at most 120 lines"""
+    for model in project.models:
+        lines = model["raw_code"].strip().count("\n") + 1
+        if lines > LONGEST_MODEL:
+            yield model["name"], f"has {lines} lines, more than {LONGEST_MODEL}"
+
+
+def a_description_says_the_grain(project: Project) -> Iterator[tuple[str, str]]:
+    """'One row per …'"""
+    for model in project.models:
+        if not model["description"].strip().startswith("One row per "):
+            yield model["name"], "its description should begin with 'One row per …'"
+
+
+def a_mart_has_an_owner(project: Project) -> Iterator[tuple[str, str]]:
+    """meta.owner, or the owner of its group"""
+    owners = {group["name"] for group in project.manifest["groups"].values() if group["owner"].get("name")}
+    for mart in project.marts:
+        if not mart["config"].get("meta", {}).get("owner") and mart["config"].get("group") not in owners:
+            yield mart["name"], "has no owner: no meta.owner and no group that has one"
+
+
+def a_mart_keeps_a_contract(project: Project) -> Iterator[tuple[str, str]]:
+    """enforced, with every column's type, meaning and unit"""
+    for mart in project.marts:
+        if not mart["config"].get("contract", {}).get("enforced"):
+            yield mart["name"], "its contract is not enforced"
+        bare = [c["name"] for c in mart["columns"].values() if not c["description"].strip() or not c.get("data_type")]
+        if bare:
+            yield mart["name"], f"columns without a description or type: {', '.join(bare)}"
+
+
+def a_mart_is_tested_on_its_grain(project: Project) -> Iterator[tuple[str, str]]:
+    """one of grain, spans_are_apart or unique"""
+    for mart in project.marts:
+        if not project.tested.get(mart["unique_id"], set()) & set(GRAIN_TESTS):
+            yield mart["name"], f"has none of the tests {', '.join(GRAIN_TESTS)}"
+
+
+def a_mart_has_a_unit_test(project: Project) -> Iterator[tuple[str, str]]:
+    """for each rule in it that a person could state"""
+    for mart in project.marts:
+        if mart["name"] not in project.unit_tested:
+            yield mart["name"], "has no unit test"
+
+
+def money_is_exact(project: Project) -> Iterator[tuple[str, str]]:
+    """an amount is a decimal, never a float"""
+    for mart in project.marts:
+        for column in mart["columns"].values():
+            kind = (column.get("data_type") or "").lower()
+            if column["name"].endswith("_amount") and not kind.startswith("decimal"):
+                yield mart["name"], f"{column['name']} is {kind or 'of no type'}; an amount is a decimal"
+
+
+RULES: tuple[Callable[[Project], Iterator[tuple[str, str]]], ...] = (
+    a_model_lies_in_a_layer_and_a_domain,
+    a_name_says_its_role,
+    only_staging_reads_a_landed_table,
+    a_domain_reads_core_itself_and_what_is_public,
+    nothing_is_read_by_name,
+    a_join_to_spans_is_hashed,
+    a_model_can_be_read_at_once,
+    a_description_says_the_grain,
+    a_mart_has_an_owner,
+    a_mart_keeps_a_contract,
+    a_mart_is_tested_on_its_grain,
+    a_mart_has_a_unit_test,
+    money_is_exact,
+)
+
+
+def findings(manifest: dict[str, Any]) -> list[Finding]:
+    """Every rule that a model breaks."""
+    project = Project(manifest)
+    return [Finding(rule.__name__, name, problem) for rule in RULES for name, problem in rule(project)]
+
+
+def unexcused(found: list[Finding], path: Path = EXCEPTIONS) -> list[Finding]:
+    """What no exception with a reason covers; an exception that covers nothing is a finding as well."""
+    with path.open(newline="") as file:
+        excused = {(row["rule"], row["name"]): row["reason"].strip() for row in csv.DictReader(file)}
+    known = {rule.__name__ for rule in RULES}
+    left = [f for f in found if not excused.get((f.rule, f.name))]
+    broken = {(f.rule, f.name) for f in found}
+    for rule, name in excused:
+        if rule not in known:
+            left.append(Finding("exceptions", name, f"there is no rule {rule}"))
+        elif (rule, name) not in broken:
+            left.append(Finding("exceptions", name, f"keeps {rule} by now; its exception can go"))
+    return left
+
+
+def parsed() -> dict[str, Any]:
+    """The manifest of the project as it is now."""
+    target = PROJECT / "target" / "rules"
+    dbt = str(Path(sys.executable).with_name("dbt"))
+    command = [dbt, "--quiet", "parse", "--project-dir", ".", "--profiles-dir", ".", "--target-path", str(target)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    if done.returncode:
+        raise Stop(f"dbt cannot read the project:\n{done.stdout[-2000:]}", FAILED)
+    return json.loads((target / "manifest.json").read_bytes())
+
+
+@click.command()
+@click.option("--list", "listed", is_flag=True, help="Print the rules and change nothing.")
+def rules(listed: bool) -> None:
+    """Check the models against the project's own rules.
+
+    A model that breaks one is named with what to do about it. An exception stands with its reason in
+    seeds/rule_exceptions.csv; one that is no longer needed is named, too.
+
+    \b
+    Examples:
+      ./nightshift rules           part of make lint; exit code 4 if a rule is broken
+      ./nightshift rules --list    what the rules are
+    """
+    if listed:
+        for rule in RULES:
+            click.echo(f"{rule.__name__.replace('_', ' ')}\n    {(rule.__doc__ or '').strip()}")
+        return
+    manifest = parsed()
+    found = unexcused(findings(manifest))
+    for finding in found:
+        say("rules", f"{finding.name}: {finding.problem} ({finding.rule.replace('_', ' ')})")
+    if found:
+        raise Stop(f"{len(found)} broken rules; repair them or give a reason in seeds/rule_exceptions.csv", FAILED)
+    say("rules", f"{len(Project(manifest).models)} models keep all {len(RULES)} rules")

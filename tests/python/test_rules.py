@@ -1,0 +1,110 @@
+"""The project's own rules: each is seen to be broken by a model that breaks it, and the project keeps them all."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from scripts.rules import RULES, findings, unexcused
+
+MODEL = {
+    "resource_type": "model", "name": "fct_things", "unique_id": "model.nightshift.fct_things",
+    "fqn": ["nightshift", "marts", "core", "fct_things"],
+    "original_file_path": "models/marts/core/fct_things.sql", "description": "One row per thing.",
+    "raw_code": "select 1",
+    "config": {"group": "core", "contract": {"enforced": True}, "access": "public", "meta": {}},
+    "columns": {"price_amount": {"name": "price_amount", "description": "Price.", "data_type": "decimal(18,2)"}},
+    "depends_on": {"nodes": ["model.nightshift.stg_shop__things"]},
+}  # fmt: skip
+STAGING = {
+    **copy.deepcopy(MODEL), "name": "stg_shop__things", "unique_id": "model.nightshift.stg_shop__things",
+    "fqn": ["nightshift", "staging", "shop", "stg_shop__things"],
+    "depends_on": {"nodes": ["source.nightshift.shop.things"]},
+}  # fmt: skip
+OTHER = {
+    **copy.deepcopy(MODEL), "name": "secret", "unique_id": "model.nightshift.secret",
+    "fqn": ["nightshift", "marts", "risk", "secret"],
+    "config": {**MODEL["config"], "access": "protected"},
+}  # fmt: skip
+
+
+def project(**changes):
+    """The manifest of a project that keeps all rules, but for what is changed in its fact (and staging view)."""
+    nodes = {n["unique_id"]: copy.deepcopy(n) for n in (MODEL, STAGING, OTHER)}
+    nodes["model.nightshift.stg_shop__things"]["depends_on"]["nodes"] = changes.pop(
+        "staging_reads", ["source.nightshift.shop.things"]
+    )
+    tests = changes.pop("tests", ["grain"])
+    for key, value in changes.items():
+        nodes["model.nightshift.fct_things"][key] = value
+    for model in ("fct_things", "secret"):
+        for test in tests if model == "fct_things" else ["grain"]:
+            nodes[f"test.{test}_{model}"] = {
+                "resource_type": "test", "attached_node": f"model.nightshift.{model}", "test_metadata": {"name": test},
+            }  # fmt: skip
+    return {
+        "nodes": nodes,
+        "sources": {
+            "source.nightshift.shop.things": {
+                "resource_type": "source",
+                "name": "things",
+                "unique_id": "source.nightshift.shop.things",
+            }
+        },
+        "groups": {"group.core": {"name": "core", "owner": {"name": "Data platform"}}},
+        "unit_tests": {"one": {"model": changes.get("unit_tested", "fct_things")}, "two": {"model": "secret"}},
+    }
+
+
+BREAKS = {
+    "a_model_lies_in_a_layer_and_a_domain": {"fqn": ["nightshift", "fct_things"]},
+    "a_name_says_its_role": {"name": "things"},
+    "only_staging_reads_a_landed_table": {"depends_on": {"nodes": ["source.nightshift.shop.things"]}},
+    "a_domain_reads_core_itself_and_what_is_public": {"depends_on": {"nodes": ["model.nightshift.secret"]}},
+    "nothing_is_read_by_name": {"raw_code": "select * from core.fct_plays where a is distinct from b.c"},
+    "a_join_to_spans_is_hashed": {
+        "raw_code": "select 1 from a left join b on d >= b.valid_from and (d < b.valid_to or b.valid_to is null)"
+    },
+    "a_model_can_be_read_at_once": {"raw_code": "\n".join(["select 1"] * 121)},
+    "a_description_says_the_grain": {"description": "Things."},
+    "a_mart_has_an_owner": {"config": {**MODEL["config"], "group": "nobody"}},
+    "a_mart_keeps_a_contract": {"columns": {"name": {"name": "name", "description": "", "data_type": "varchar"}}},
+    "a_mart_is_tested_on_its_grain": {"tests": ["not_null"]},
+    "a_mart_has_a_unit_test": {"unit_tested": "another"},
+    "money_is_exact": {
+        "columns": {"price_amount": {"name": "price_amount", "description": "Price.", "data_type": "double"}}
+    },
+}
+
+
+def test_a_project_that_keeps_the_rules_breaks_none():
+    assert findings(project()) == []
+
+
+@pytest.mark.parametrize("rule", [rule.__name__ for rule in RULES])
+def test_each_rule_finds_who_breaks_it(rule):
+    broken = {finding.rule for finding in findings(project(**BREAKS[rule]))}
+    assert rule in broken
+
+
+def test_a_staging_view_reads_one_landed_table_alone():
+    (found,) = findings(project(staging_reads=["source.nightshift.shop.things", "model.nightshift.secret"]))[:1]
+    assert (found.rule, found.name) == ("only_staging_reads_a_landed_table", "stg_shop__things")
+
+
+def test_an_inner_join_may_say_or():
+    """Only a join that keeps rows without a partner cannot be hashed with it."""
+    code = "select 1 from a left join c on c.i = a.i inner join b on (d < b.valid_to or b.valid_to is null)"
+    assert findings(project(raw_code=code)) == []
+
+
+def test_an_exception_has_a_reason_and_goes_when_it_is_no_longer_needed(tmp_path):
+    exceptions = tmp_path / "exceptions.csv"
+    found = findings(project(description="Things."))
+    exceptions.write_text("rule,name,reason\na_description_says_the_grain,fct_things,because\n")
+    assert unexcused(found, exceptions) == []
+    exceptions.write_text("rule,name,reason\na_description_says_the_grain,fct_things,\n")
+    assert len(unexcused(found, exceptions)) == 1
+    exceptions.write_text("rule,name,reason\nmoney_is_exact,fct_things,once\nno_such_rule,fct_things,why\n")
+    assert [f.rule for f in unexcused([], exceptions)] == ["exceptions", "exceptions"]
