@@ -69,5 +69,6 @@ bench: env
 lint: env-test
 	$(PY) -m ruff check .
 	./nightshift sources --check
+	./nightshift rules
 	@mkdir -p target/lint/dev
 	NIGHTSHIFT_HOME=target/lint $(PY) -m sqlfluff lint --disable-progress-bar models $(wildcard tests/sql)

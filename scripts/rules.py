@@ -32,6 +32,12 @@ class Finding:
     rule: str
     name: str
     problem: str
+    domain: str = ""
+
+    @property
+    def excuses(self) -> set[tuple[str, str]]:
+        """How an exception can name it: the model alone, or all of its domain."""
+        return {(self.rule, self.name), (self.rule, f"{self.domain}/*")}
 
 
 @dataclass
@@ -218,7 +224,8 @@ RULES: tuple[Callable[[Project], Iterator[tuple[str, str]]], ...] = (
 def findings(manifest: dict[str, Any]) -> list[Finding]:
     """Every rule that a model breaks."""
     project = Project(manifest)
-    return [Finding(rule.__name__, name, problem) for rule in RULES for name, problem in rule(project)]
+    domains = {model["name"]: domain(model) for model in project.models}
+    return [Finding(rule.__name__, name, problem, domains[name]) for rule in RULES for name, problem in rule(project)]
 
 
 def unexcused(found: list[Finding], path: Path = EXCEPTIONS) -> list[Finding]:
@@ -226,8 +233,8 @@ def unexcused(found: list[Finding], path: Path = EXCEPTIONS) -> list[Finding]:
     with path.open(newline="") as file:
         excused = {(row["rule"], row["name"]): row["reason"].strip() for row in csv.DictReader(file)}
     known = {rule.__name__ for rule in RULES}
-    left = [f for f in found if not excused.get((f.rule, f.name))]
-    broken = {(f.rule, f.name) for f in found}
+    left = [f for f in found if not any(excused.get(excuse) for excuse in f.excuses)]
+    broken = {excuse for f in found for excuse in f.excuses}
     for rule, name in excused:
         if rule not in known:
             left.append(Finding("exceptions", name, f"there is no rule {rule}"))
@@ -252,8 +259,8 @@ def parsed() -> dict[str, Any]:
 def rules(listed: bool) -> None:
     """Check the models against the project's own rules.
 
-    A model that breaks one is named with what to do about it. An exception stands with its reason in
-    seeds/rule_exceptions.csv; one that is no longer needed is named, too.
+    A model that breaks one is named with what to do about it. An exception (of a model, or of a domain as
+    "finance/*") stands with its reason in seeds/rule_exceptions.csv; one that is no longer needed is named, too.
 
     \b
     Examples:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
+from compiled import manifest
 
 from scripts.rules import RULES, findings, unexcused
 
@@ -99,6 +100,10 @@ def test_an_inner_join_may_say_or():
     assert findings(project(raw_code=code)) == []
 
 
+def test_this_project_keeps_the_rules():
+    assert unexcused(findings(manifest())) == []
+
+
 def test_an_exception_has_a_reason_and_goes_when_it_is_no_longer_needed(tmp_path):
     exceptions = tmp_path / "exceptions.csv"
     found = findings(project(description="Things."))
@@ -108,3 +113,5 @@ def test_an_exception_has_a_reason_and_goes_when_it_is_no_longer_needed(tmp_path
     assert len(unexcused(found, exceptions)) == 1
     exceptions.write_text("rule,name,reason\nmoney_is_exact,fct_things,once\nno_such_rule,fct_things,why\n")
     assert [f.rule for f in unexcused([], exceptions)] == ["exceptions", "exceptions"]
+    exceptions.write_text("rule,name,reason\na_description_says_the_grain,core/*,because\n")
+    assert unexcused(found, exceptions) == []
