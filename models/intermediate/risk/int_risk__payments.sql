@@ -34,6 +34,5 @@ select
 from versions as payments
 left join {{ ref('dim_exchange_rate') }} as rates
     on rates.currency = payments.currency
-    and payments.attempted_on >= rates.valid_from
-    and (payments.attempted_on < rates.valid_to or rates.valid_to is null)
+    and {{ valid_on('rates', 'payments.attempted_on') }}
 where payments.version_number = 1
