@@ -1,13 +1,13 @@
 """Scores of the payments of the last days that no decision was committed for, by the champion of the registry."""
 
-import os
 import sys
+from pathlib import Path
 
 
 def model(dbt, session):  # noqa: ANN001, ANN201 (dbt gives both, and takes what comes)
     """The dbt model: reads, hands over to scripts/models/scoring.py, returns."""
     dbt.config(materialized="table")
-    sys.path.insert(0, os.getcwd())
+    sys.path.insert(0, str(Path.cwd()))
     from scripts.models.scoring import score_payments
 
     features = dbt.ref("int_risk__features_as_known")
