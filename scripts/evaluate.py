@@ -21,6 +21,7 @@ from scripts import console
 from scripts.console import DONE, USAGE, Stop, say, timed
 from scripts.home import PROJECT, folder
 from scripts.models import fraud, measures
+from scripts.retrieval.evaluation import evaluate_search
 
 HANDBOOK = PROJECT / "examples" / "fraud_handbook"
 TRANSACTIONS = PROJECT / "../shared/data/fraud_handbook/transactions.parquet"
@@ -43,7 +44,11 @@ def evaluate() -> None:
       ./nightshift evaluate fraud --example handbook --test-week 2018-08-22 --json figures.json
       ./nightshift evaluate fraud --example handbook --transactions other.parquet --test-week 2024-05-06
       ./nightshift evaluate streams --plays plays.parquet --truth truth.parquet
+      ./nightshift evaluate search --documents docs.jsonl --queries queries.tsv --qrels qrels.txt
     """
+
+
+evaluate.add_command(evaluate_search)
 
 
 @evaluate.command("fraud")
