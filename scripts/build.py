@@ -219,6 +219,8 @@ def marts(project: dict[str, Any]) -> list[dict[str, Any]]:
                 "unit": node["config"].get("unit") or "day",
                 "materialized": node["config"]["materialized"],
                 "publish": meta.get("publish", "table"),
+                "audience": meta.get("audience", "everybody"),
+                "few_people": meta.get("few_people"),
             }
         )
     return sorted(found, key=lambda mart: (mart["domain"], mart["name"]))

@@ -27,11 +27,13 @@ import duckdb
 from scripts.build import REPORT
 from scripts.console import DONE, FAILED, STOPPED, USAGE, Stop, count, duration, progress, say, size, warn
 from scripts.faults import fault_point
+from scripts.few_people import rows_for_everybody
 from scripts.files import files_below, point_link, read_json, remove_folder, replace_json, sync
 from scripts.home import folder
 from scripts.lock import night_lock
 from scripts.published import (
     CURRENT,
+    EVERYBODY,
     FILES,
     HEALTH,
     HEALTH_COLUMNS,
@@ -282,7 +284,7 @@ def _newest(connection: duckdb.DuckDBPyConnection, mart: dict[str, Any], before:
     described = hashlib.sha256(json.dumps([mart["description"], mart["columns"]]).encode()).hexdigest()[:16]
     old = before.get(f"{mart['schema']}.{mart['name']}")
     return Mart(
-        **{key: mart[key] for key in ("name", "schema", "domain", "owner", "publish", "day")},
+        **{key: mart[key] for key in ("name", "schema", "domain", "owner", "publish", "day", "audience", "few_people")},
         row_count=number,
         hash=(total := _of_days(found)),
         described=described,
@@ -323,8 +325,8 @@ def _make(connection: duckdb.DuckDBPyConnection, planned: Published, report: dic
             os.link(old, making / file)
             continue
         with _attached(connection, making / file, old, making / "marts.duckdb" if file != "marts.duckdb" else None):
-            _fill(connection, planned, file, described)
-        _check(planned, file, making / file)
+            hidden = _fill(connection, planned, file, described)
+        _check(planned, file, making / file, hidden)
         (making / file).chmod(0o444)
         fault_point("publish:after-file")
     for mart in planned.marts:
@@ -363,8 +365,14 @@ def _attached(
                 connection.execute(f"detach {name}")
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, planned: Published, file: str, described: dict[str, Any]) -> None:
-    """Tables, their comments and the health table into the file attached as ``made``."""
+def _fill(
+    connection: duckdb.DuckDBPyConnection, planned: Published, file: str, described: dict[str, Any]
+) -> dict[str, str]:
+    """Tables, their comments and the health table into the file attached as ``made``.
+
+    Returns, for marts of which small counts are hidden, the hash of what is shown instead.
+    """
+    hidden: dict[str, str] = {}
     shown = [mart for mart in planned.shown_in(file) if mart.hash and not mart.is_facts]
     for schema in sorted({mart.relation(file).split(".")[0] for mart in shown} | {'"operations"'}):
         connection.execute(f"create schema if not exists made.{schema}")
@@ -372,13 +380,19 @@ def _fill(connection: duckdb.DuckDBPyConnection, planned: Published, file: str, 
     for mart in progress(shown, f"publish {file}"):
         made = f"made.{mart.relation(file)}"
         source = "complete" if file != "marts.duckdb" else "shown" if planned.domains[mart.domain].late_since else live
-        connection.execute(f"create table {made} as select * from {source}.{mart.relation()}")
+        rows = f"select * from {source}.{mart.relation()}"
+        if file == EVERYBODY and mart.few_people:
+            columns = [row[0] for row in connection.execute(f"describe {rows}").fetchall()]
+            rows = rows_for_everybody(f"{source}.{mart.relation()}", columns, mart.few_people)
+            hidden[mart.key] = _of_days(_hash_table(connection, f"({rows})", mart.day)[0])
+        connection.execute(f"create table {made} as {rows}")
         if source == live:
             about = described[mart.key]
             _comment(connection, made, about["description"], about["columns"])
         else:
             _copy_comments(connection, source, mart, made)
     _make_health(connection, planned, file)
+    return hidden
 
 
 def _copy_comments(connection: duckdb.DuckDBPyConnection, source: str, mart: Mart, made: str) -> None:
@@ -421,13 +435,13 @@ def _make_health(connection: duckdb.DuckDBPyConnection, planned: Published, file
     )
 
 
-def _check(planned: Published, file: str, path: Path) -> None:
+def _check(planned: Published, file: str, path: Path, hidden: dict[str, str]) -> None:
     """Open the file as a reader would and compare every table with what the ledger, or the last record, says of it."""
     with duckdb.connect(str(path), read_only=True, config=settings()) as connection:
         for mart in planned.shown_in(file):
             if mart.hash and not mart.is_facts:
                 found, _ = _hash_table(connection, mart.relation(file), mart.day)
-                _compare(mart.key, file, _of_days(found), mart.hash)
+                _compare(mart.key, file, _of_days(found), hidden.get(mart.key, mart.hash))
 
 
 def _compare(what: str, where: str, found: str, expected: str) -> None:

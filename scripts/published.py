@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from scripts.files import read_json
 from scripts.home import folder
@@ -22,6 +23,8 @@ FILES: dict[str, tuple[str, ...] | None] = {
     "finance.duckdb": ("finance", "royalties"),
     "business.duckdb": ("business",),
 }
+# The file that everybody may open: aggregates, small counts of people hidden.
+EVERYBODY = "business.duckdb"
 # Domains that are published together or not at all.
 TOGETHER = {"royalties": "finance"}
 
@@ -54,6 +57,8 @@ class Mart:
     changed_run: str | None = None
     day: str | None = None
     days: dict[str, str] = field(default_factory=dict)  # facts only: day → output hash
+    audience: str = "everybody"  # or analysts: not in business.duckdb
+    few_people: dict[str, Any] | None = None  # what business.duckdb hides of it
 
     @property
     def key(self) -> str:
@@ -130,11 +135,18 @@ class Published:
     def shown_in(self, file: str) -> list[Mart]:
         """The marts a file tells of (those published as facts appear in its health table only)."""
         domains = FILES[file]
-        return [mart for mart in self.marts if domains is None or mart.domain in domains]
+        return [
+            mart
+            for mart in self.marts
+            if domains is None or (mart.domain in domains and (file != EVERYBODY or mart.audience == "everybody"))
+        ]
 
     def signature(self, file: str) -> str:
         """A hash of everything in a file that a reader could tell apart, save the night it was written."""
-        content = [[mart.hash, mart.described, *self.health(mart)] for mart in self.shown_in(file)]
+        content = [
+            [mart.hash, mart.described, *self.health(mart), *([mart.few_people] if file == EVERYBODY else [])]
+            for mart in self.shown_in(file)
+        ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 

@@ -29,7 +29,8 @@ listening as (
         country,
         plan_code,
         sum(ms_played) as ms_played,
-        sum(streams) as streams
+        sum(streams) as streams,
+        max(listeners) as listeners_best_day
     from {{ ref('listening_daily') }}
     where {{ stale_days('played_on') }}
     group by cast(date_trunc('month', played_on) as date), country, plan_code
@@ -44,7 +45,8 @@ both_sides as (
         coalesce(revenue.plan_code, listening.plan_code) as plan_code,
         cast(coalesce(revenue.euro_cents, 0) as bigint) as euro_cents,
         cast(coalesce(listening.ms_played, 0) as bigint) as ms_played,
-        cast(coalesce(listening.streams, 0) as bigint) as streams
+        cast(coalesce(listening.streams, 0) as bigint) as streams,
+        coalesce(listening.listeners_best_day, 0) as listeners_best_day
     from revenue
     full outer join listening
         on listening.month = revenue.month
@@ -59,6 +61,7 @@ select
     plan_code,
     {{ from_cents('euro_cents') }} as revenue_eur,
     streams,
+    listeners_best_day,
     {{ from_cents(rounded_quotient('ms_played', 36000)) }} as listening_hours,
     case
         when ms_played > 0 then {{ from_cents(rounded_quotient('euro_cents * 3600000', 'ms_played')) }}
