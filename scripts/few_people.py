@@ -1,7 +1,7 @@
 """Small counts of people are hidden where readers are many: the rows of a mart as ``business.duckdb`` shows them.
 
-A mart whose YAML has ``few_people`` says which of its columns count people. In ``business.duckdb`` a count of one to four
-is null, and with it what would give it away:
+A mart whose YAML has ``few_people`` says which of its columns count people. In ``business.duckdb`` a count of one to
+four is null, and with it what would give it away:
 
 - what was measured of those people (``hide``), where the first of the counts is hidden;
 - the smallest other count of the same group (``within``), where only one is hidden or those hidden are fewer than five

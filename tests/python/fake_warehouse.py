@@ -92,6 +92,8 @@ class FakeWarehouse:
             "unit": "day",
             "materialized": "by_day",
             "publish": "table",
+            "audience": "everybody",
+            "few_people": None,
             **self.marts[key],
         }
         if found["materialized"] != "by_day":

@@ -64,7 +64,9 @@ def test_where_nobody_is_few_nothing_is_hidden():
 
 
 def test_a_single_small_count_takes_the_smallest_other_with_it():
-    (_, small), (_, next_one), (_, biggest) = shown([(1, "DE", 1, 2, 0, 0, 7), (1, "DE", 2, 9, 0, 0, 3), (1, "DE", 3, 30, 0, 0, 3)])
+    (_, small), (_, next_one), (_, biggest) = shown(
+        [(1, "DE", 1, 2, 0, 0, 7), (1, "DE", 2, 9, 0, 0, 3), (1, "DE", 3, 30, 0, 0, 3)]
+    )
     assert (small["members"], small["plays"]) == (None, None)
     assert (next_one["members"], next_one["plays"]) == (None, None)
     assert (biggest["members"], biggest["plays"]) == (30, 3)

@@ -80,6 +80,25 @@ def run(command=publish, *arguments):
     return command.main(list(arguments), standalone_mode=False)
 
 
+def test_everybody_s_file_hides_small_counts_and_what_is_for_analysts(home):
+    rule = {"counts": ["amount"], "within": ["sold_on"], "hide": ["words"]}
+    made = FakeWarehouse(
+        home, {"business.few": {"few_people": rule}, "business.rows": {"audience": "analysts"}, "business.plain": {}}
+    )
+    day = [("2026-01-01", count, f"{count} people") for count in (2, 9, 30)]
+    made.build("2026-01-01", {key: day for key in made.marts})
+    assert run() == DONE
+    everybody, analysts = current(home) / "business.duckdb", current(home) / "marts.duckdb"
+    shown = query(everybody, "select cast(amount as integer), words from business.few order by all")
+    assert shown == [(30, "30 people"), (None, None), (None, None)], "9 goes with 2, or their sum would tell"
+    assert query(everybody, "select count(amount) from business.plain") == [(3,)]
+    assert query(everybody, "select count(*) from duckdb_tables() where table_name = 'rows'") == [(0,)]
+    for mart in made.marts:
+        assert query(analysts, f"select count(amount), count(words) from {mart}") == [(3, 3)], "analysts see it all"
+    assert run() == DONE
+    assert current(home).name == "2026-01-01-1", "the same again is nothing new"
+
+
 def test_what_passed_is_published_with_its_words_and_its_health(home, made):
     made.build("2026-01-03", all_marts(1))
     assert run() == DONE
