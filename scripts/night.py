@@ -25,6 +25,7 @@ from scripts.landed import OWN_RECORDS, Dump, arrivals, dumps, landed_days
 from scripts.lock import hand_down, night_lock, sign
 from scripts.nightshift import has_step
 from scripts.published import CURRENT, ROLLED_BACK, current_folder
+from scripts.vault import due
 from scripts.warehouse import warehouse_file
 
 LAST = "last_night.json"
@@ -71,6 +72,8 @@ class Night:
 )
 def night(on_day: datetime | None, sample: bool, first: int, nights: int) -> int:
     """Land what backends have shipped, build what that makes stale, test it, publish what passed.
+
+    Between landing and building, whoever has asked for it is forgotten (see `./nightshift vault erase`).
 
     Without --on, every arrival day after the last night has a night of its own, in order, so nights missed while the
     machine was off are made up; the first load takes everything at once. With nothing new in the inbox and an
@@ -136,6 +139,8 @@ def _run(day: date, lock: int) -> int:
     """One night."""
     running = Night(day, set(dumps(day)))
     _step(running, "land", lock)
+    if running.code != STOPPED and due(day):
+        _step(running, "erase", lock)
     if running.code == STOPPED:
         return _stopped(running)
     known = fingerprint.of_night(day)
@@ -202,8 +207,9 @@ def _step(running: Night, step: str, lock: int) -> None:
     began = time.monotonic()
     sign(lock, f"night {running.day}: {step}")
     fault_point(f"night:before-{step}")
-    arguments = ["--on", str(running.day)] if step in ("land", "build") else []
-    code = _call([step, *arguments], lock)
+    command = {"erase": ["vault", "erase", "--requests"]}.get(step, [step])
+    arguments = ["--on", str(running.day)] if step in ("land", "erase", "build") else []
+    code = _call([*command, *arguments], lock)
     running.codes[step] = code if code in (DONE, REFUSED, FAILED) else STOPPED
     running.seconds[step] = time.monotonic() - began
 

@@ -90,8 +90,10 @@ def due(day: date) -> dict[str, str]:
     """Requests landed up to a day and not carried out: request → pseudonym."""
     backends = load_all()
     tables = [t for backend in backends.values() for t in backend.tables.values() if t.erasure]
+    if not tables:
+        return {}
     asked: dict[str, str] = {}
-    with Store() as store:
+    with landing_lock("vault erase", 600), Store() as store:
         for table in tables:
             asked |= _rows(store, table, (table.key[0], table.persons[0].name), day)
         done = _rows(store, backends["nightshift"].tables["erasures"], ("request_id", "account_id"), date.max)

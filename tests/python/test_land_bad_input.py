@@ -353,6 +353,52 @@ def test_every_case_stands_in_the_docs_with_its_decision():
     assert dict(rows) == {name: case.decision for name, case in CASES.items()}
 
 
+SONGS = """
+backend: shop
+description: Songs, the whole list every day, as Parquet.
+owner: {name: Shop team, email: shop@example.com}
+tables:
+  songs:
+    kind: snapshot
+    description: One row per song.
+    files: "songs*.parquet"
+    format: parquet
+    key: [song]
+    columns:
+      song: {type: varchar}
+      title: {type: varchar, required: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("titles", "landed", "bad", "refused"),
+    [
+        ("'a', 'b', 'c'", 3, [], None),
+        ("'a', null, 'c'", 2, [(2, "title", "required, is empty")], None),
+        ("null, null, null", None, [], "none of its 3 rows can be taken"),
+        ("", None, [], None),
+    ],
+)
+def test_a_snapshot_copied_in_one_pass_still_counts_what_is_wrong_with_it(estate, titles, landed, bad, refused):
+    """Parquet of the right types is written while it is read; if rows are missing then, it is looked at again."""
+    estate.describe("shop", SONGS)
+    path = estate.ship("shop", "songs.parquet", b"")
+    rows = (
+        f"select 's' || generate_subscripts(t, 1) as song, unnest(t) as title from (select [{titles}]::varchar[] as t)"
+    )
+    duckdb.sql(f"copy ({rows}) to '{path}' (format parquet)")
+    report = estate.land()
+    assert [why for _, why in report.refused if refused not in why] == [] if refused else report.refused == []
+    assert [(e["line"], e["column"], e["reason"]) for e in estate.quarantine("shop.songs")] == bad
+    manifests = estate.manifests("shop.songs")
+    assert [m["rows"] for m in manifests] == ([] if refused else [landed or 0])
+    if landed:
+        assert manifests[0]["control_totals"]["rows"] == {"declared": None, "counted": 3}
+        assert manifests[0]["event_days"] == [{"day": "2026-01-10", "rows": landed}]
+        assert manifests[0]["quarantined"] == {f"{column}: {why}": 1 for _, column, why in bad}
+        assert len(estate.rows("shop.songs")) == landed
+
+
 def test_a_line_beyond_all_measure_is_quarantined(estate, monkeypatch):
     monkeypatch.setattr(cutting, "LONGEST", 1000)
     monkeypatch.setattr(records, "LONGEST", 1000)

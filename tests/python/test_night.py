@@ -8,12 +8,15 @@ import shutil
 import signal
 import subprocess
 import sys
+from datetime import date
 
 import duckdb
 import pytest
 from ledger_harness import ROOT, Ledger
 
-from scripts.console import DONE, FAILED, LOCKED
+from scripts import night
+from scripts.console import DONE, FAILED, LOCKED, STOPPED
+from scripts.lock import night_lock
 
 PLAYS = [(f"p{n}", f"m{n % 3}", f"t{n % 4}", 31_000) for n in range(12)]
 MANY_PLAYS = [(f"p{n}", f"m{n % 3}", f"t{n % 4}", 31_000) for n in range(120)]
@@ -228,6 +231,26 @@ def test_a_second_night_is_told_who_is_running(project):
             assert f"Running      `night` (process {holder.pid})" in project.run("status").stdout
         finally:
             holder.kill()
+
+
+@pytest.mark.parametrize(("asked", "erased"), [({}, DONE), ({"r1": "p1"}, DONE), ({"r1": "p1"}, STOPPED)])
+def test_who_asked_is_forgotten_between_landing_and_building(tmp_path, monkeypatch, asked, erased):
+    called = []
+
+    def call(arguments, lock):
+        called.append(arguments)
+        return {"vault": erased, "build": STOPPED}.get(arguments[0], DONE)
+
+    monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path))
+    monkeypatch.setattr(night, "_call", call)
+    monkeypatch.setattr(night, "_commit", lambda *ignored: None)
+    monkeypatch.setattr(night, "due", lambda day: asked)
+    with night_lock("night") as lock:
+        assert night._run(date(2026, 1, 1), lock) == STOPPED
+    on = ["--on", "2026-01-01"]
+    forget = [["vault", "erase", "--requests", *on]] if asked else []
+    build = [] if erased == STOPPED else [["build", *on]]
+    assert called == [["land", *on], *forget, *build]
 
 
 @pytest.mark.nightly
