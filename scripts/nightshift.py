@@ -34,6 +34,7 @@ STEPS = {
     "judge": "scripts.judge",
     "fraud-export": "scripts.fraud_export",
     "evaluate": "scripts.evaluate",
+    "deliver": "scripts.deliver",
     "status": "scripts.status",
     "spark": "scripts.spark",
     "docs": "scripts.docs",

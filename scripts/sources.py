@@ -11,6 +11,7 @@ import yaml
 from scripts.backends import Backend, Column, Table, load_all
 from scripts.console import FAILED, Stop, say
 from scripts.home import PROJECT
+from scripts.mail import campaigns
 
 SAID = "Generated from backends/{0}.yml by ./nightshift sources; edit that file and run it again."
 
@@ -111,7 +112,7 @@ def generated(project: Path = PROJECT) -> dict[Path, str]:
     for backend in load_all(project / "backends").values():
         files[project / "models" / "staging" / backend.name / f"_{backend.name}__sources.yml"] = render(backend)
         files[project / "macros" / "rules" / f"{backend.name}.sql"] = render_rules(backend)
-    return files
+    return files | campaigns.generated(project)
 
 
 def outdated(project: Path = PROJECT) -> list[Path]:
@@ -145,7 +146,8 @@ def sources(check: bool, project: Path) -> None:
                               macros/rules/billing.sql
 
     Each landed column with its type and description; key, rules, freshness and owner under config.meta,
-    where tests, macros and status find them. The rules once more as a macro, which staging asks.
+    where tests, macros and status find them. The rules once more as a macro, which staging asks. What models must know
+    of the campaigns goes from campaigns/*/campaign.yml to macros/engagement/campaigns.sql.
 
     \b
     Examples:

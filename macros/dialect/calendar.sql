@@ -18,3 +18,11 @@
 {% macro default__seconds_between(earlier, later) %}{{ return("date_diff('second', " ~ earlier ~ ", " ~ later ~ ")") }}{% endmacro %}
 
 {% macro spark__seconds_between(earlier, later) %}{{ return('timestampdiff(second, ' ~ earlier ~ ', ' ~ later ~ ')') }}{% endmacro %}
+
+{# A date as ISO 8601 text: 2026-03-01. #}
+{% macro iso_day(day) %}{{ return('cast(' ~ day ~ ' as ' ~ dbt.type_string() ~ ')') }}{% endmacro %}
+
+{# The ISO 8601 week of a date as text: 2026-W09. #}
+{% macro iso_week(day) %}{{ return(adapter.dispatch('iso_week')(day)) }}{% endmacro %}
+
+{% macro default__iso_week(day) %}{{ return("strftime(" ~ day ~ ", '%G-W%V')") }}{% endmacro %}

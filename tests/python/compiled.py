@@ -31,7 +31,7 @@ BACKENDS = load_all()
 def manifest(variables: str = "{}") -> dict[str, Any]:
     """dbt's manifest with compiled SQL, made anew when anything it is made of changes."""
     digest = hashlib.sha256(variables.encode())
-    for folder in ("models", "macros", "seeds", "backends", "dbt_project.yml", "profiles.yml"):
+    for folder in ("models", "campaigns", "macros", "seeds", "backends", "dbt_project.yml", "profiles.yml"):
         for path in sorted((ROOT / folder).rglob("*")) if (ROOT / folder).is_dir() else [ROOT / folder]:
             if path.is_file():
                 digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
