@@ -19,7 +19,8 @@ from scripts.console import FAILED, Stop, say
 from scripts.home import PROJECT
 
 EXCEPTIONS = PROJECT / "seeds" / "rule_exceptions.csv"
-LAYERS = ("staging", "intermediate", "marts")
+LAYERS = ("staging", "intermediate", "marts", "campaigns")
+CAMPAIGNS = "campaigns/"
 LONGEST_MODEL = 120
 OUTER_JOIN = re.compile(r"(?is)\b(?:left|full)(?:\s+outer)?\s+join\b(.*?)(?=\bjoin\b|\bwhere\b|\bgroup\s+by\b|$)")
 GRAIN_TESTS = ("grain", "spans_are_apart", "unique", "unique_combination_of_columns")
@@ -78,12 +79,16 @@ class Project:
 
 
 def layer(model: dict[str, Any]) -> str:
-    """The first folder below models/."""
+    """The first folder below models/; a campaign's audience, which lies with the campaign, is a layer of its own."""
+    if model["original_file_path"].startswith(CAMPAIGNS):
+        return "campaigns"
     return model["fqn"][1] if len(model["fqn"]) > 2 else ""
 
 
 def domain(model: dict[str, Any]) -> str:
     """The second folder below models/: a backend for staging, a domain for the others."""
+    if model["original_file_path"].startswith(CAMPAIGNS):
+        return "engagement"
     return model["fqn"][2] if len(model["fqn"]) > 3 else ""
 
 

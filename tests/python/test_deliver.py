@@ -348,7 +348,8 @@ def test_a_server_killed_again_and_again(world, tmp_path, monkeypatch):
     taken = Server(tmp_path)
     for _ in range(20):
         (tmp_path / "ready").unlink(missing_ok=True)
-        serving = subprocess.Popen([sys.executable, str(ROOT / "tests" / "python" / "mail_server.py"), str(tmp_path), str(port)],
+        command = [sys.executable, str(ROOT / "tests" / "python" / "mail_server.py"), str(tmp_path), str(port)]
+        serving = subprocess.Popen(command,
                                    cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "python")})  # fmt: skip
         while not (tmp_path / "ready").exists():
             time.sleep(0.05)

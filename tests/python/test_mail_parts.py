@@ -30,7 +30,8 @@ KEY, SEND_KEY, AT = bytes(32), "0123456789abcdef0123456789abcdef", datetime(2026
 DATA = {
     "listening_report": {
         "month": "2026-01", "streams": 1234, "active_days": 14, "artists": 37, "minutes": 4321,
-        "top_artists": [{"id": "a1", "name": 'Kwame <b>O\'Brien</b> & "Co"', "minutes": 99}, {"id": "a2", "name": "陽 Shadows", "minutes": 1}],
+        "top_artists": [{"id": "a1", "name": 'Kwame <b>O\'Brien</b> & "Co"', "minutes": 99},
+                        {"id": "a2", "name": "陽 Shadows", "minutes": 1}],
         "weekdays": [{"weekday": 1, "minutes": 31}, {"weekday": 7, "minutes": 0}],
     },
     "win_back": {"days_away": 34, "streams": 17, "artists": [

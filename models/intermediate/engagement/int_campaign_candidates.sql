@@ -24,65 +24,6 @@ country_rules as (
 
 ),
 
-suppressed as (
-
-    select
-        due.campaign,
-        suppressed.recipient_kind,
-        suppressed.recipient,
-    {%- for reason in ['erased', 'complained', 'bad_mailbox', 'unsubscribed'] %}
-        max(case when suppressed.reason = '{{ reason }}' then suppressed.suppressed_at end)
-            as {{ reason }}_at{{ ',' if not loop.last }}
-    
-    {%- endfor %}
-    from due
-    inner join {{ ref('int_mail_suppressed') }} as suppressed on suppressed.topic in ('all', due.topic)
-    group by due.campaign, suppressed.recipient_kind, suppressed.recipient
-
-),
-
-sent_before as (
-
-    select sends.campaign, sends.address_hash, sends.account_id, sends.state, sends.is_holdout
-    from {{ ref('fct_sends') }} as sends
-    inner join due on due.campaign = sends.campaign and due.period = sends.period
-    where sends.state in ('accepted', 'unknown', 'failed') or sends.is_holdout
-
-),
-
-done_accounts as (
-
-    select
-        campaign,
-        account_id,
-        max(
-            case
-                when is_holdout then 'held_out_before' when state = 'failed' then 'failed_before' else 'already_sent'
-            end
-        ) as reason
-    from sent_before
-    group by campaign, account_id
-
-),
-
-done_addresses as (
-
-    select distinct campaign, address_hash from sent_before
-    where state in ('accepted', 'unknown')
-
-),
-
-recent as (
-
-    select due.campaign, sends.address_hash, count(*) as mails
-    from due
-    inner join {{ ref('fct_sends') }} as sends
-        on sends.occurred_on > due.send_on - due.cap_days
-        and sends.state in ('accepted', 'unknown')
-    group by due.campaign, sends.address_hash
-
-),
-
 known as (
 
     select
@@ -107,7 +48,7 @@ known as (
         coalesce(country_rules.latest_minute, 1440) as country_latest,
         due.earliest_minute,
         due.latest_minute,
-        coalesce(recent.mails, 0) as recent_mails,
+        coalesce(by_address.recent_mails, 0) as recent_mails,
         {{ stable_lot("concat(due.campaign, ' ', members.account_id)") }} as lot,
         case
             when members.status <> 'active' then 'not_active'
@@ -124,8 +65,8 @@ known as (
                 by_account.unsubscribed_at >= consents.changed_at or by_address.unsubscribed_at >= consents.changed_at
                 then 'unsubscribed'
             when by_account.bad_mailbox_at is not null or by_address.bad_mailbox_at is not null then 'bad_mailbox'
-            when done_accounts.account_id is not null then done_accounts.reason
-            when done_addresses.address_hash is not null then 'address_taken'
+            when by_account.done_reason is not null then by_account.done_reason
+            when by_address.is_mailed then 'address_taken'
         end as first_reason
     from due
     inner join {{ ref('int_campaign_audiences') }} as audiences on audiences.campaign = due.campaign
@@ -135,19 +76,14 @@ known as (
         on consents.account_id = members.account_id and consents.topic = due.topic
     left join {{ time_zones() }} as zones on zones.name = members.time_zone
     left join country_rules on country_rules.campaign = due.campaign and country_rules.country = members.country
-    left join suppressed as by_account
+    left join {{ ref('int_campaign_contacts') }} as by_account
         on by_account.campaign = due.campaign
         and by_account.recipient_kind = 'account'
         and by_account.recipient = members.account_id
-    left join suppressed as by_address
+    left join {{ ref('int_campaign_contacts') }} as by_address
         on by_address.campaign = due.campaign
         and by_address.recipient_kind = 'address'
         and by_address.recipient = members.email_hash
-    left join done_accounts on done_accounts.campaign = due.campaign and done_accounts.account_id = members.account_id
-    left join
-        done_addresses
-        on done_addresses.campaign = due.campaign and done_addresses.address_hash = members.email_hash
-    left join recent on recent.campaign = due.campaign and recent.address_hash = members.email_hash
 
 ),
 
