@@ -13,8 +13,8 @@ from scripts.home import PROJECT, folder
 from scripts.landed import OWN_RECORDS, dumps
 
 # What decides what dbt makes and whether its unit tests pass.
-MODELS = ("dbt_project.yml", "profiles.yml", "packages.yml", "models", "campaigns", "macros", "seeds", "snapshots", "tests/sql",
-          "tests/generic", "backends")  # fmt: skip
+MODELS = ("dbt_project.yml", "profiles.yml", "packages.yml", "models", "campaigns", "macros", "seeds", "snapshots",
+          "tests/sql", "tests/generic", "backends")  # fmt: skip
 # What decides what a night computes, beside what has landed; pages for people are no reason for a night.
 PROJECT_FILES = (*MODELS, "scripts")
 PACKAGES = ("dbt-core", "dbt-duckdb", "duckdb")

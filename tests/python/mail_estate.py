@@ -14,12 +14,34 @@ import duckdb
 from scripts.landing.vault import Vault
 
 AT = datetime(2026, 3, 5, 12)
-ACCOUNT = {"created_at": "2025-01-01 10:00:00", "updated_at": "2025-01-01 10:00:00", "country": "DE",
-           "time_zone": "Europe/Berlin", "language": "en", "acquisition_channel": "organic", "status": "active",
-           "explicit_content": "true"}  # fmt: skip
-ACCOUNT_COLUMNS = ("account_id", "created_at", "updated_at", "country", "time_zone", "language", "birth_year_band",
-                   "acquisition_channel", "status", "closed_at", "explicit_content", "full_name", "email",
-                   "street_address", "postcode", "city")  # fmt: skip
+ACCOUNT = {
+    "created_at": "2025-01-01 10:00:00",
+    "updated_at": "2025-01-01 10:00:00",
+    "country": "DE",
+    "time_zone": "Europe/Berlin",
+    "language": "en",
+    "acquisition_channel": "organic",
+    "status": "active",
+    "explicit_content": "true",
+}
+ACCOUNT_COLUMNS = (
+    "account_id",
+    "created_at",
+    "updated_at",
+    "country",
+    "time_zone",
+    "language",
+    "birth_year_band",
+    "acquisition_channel",
+    "status",
+    "closed_at",
+    "explicit_content",
+    "full_name",
+    "email",
+    "street_address",
+    "postcode",
+    "city",
+)
 DATA = {"days_away": 30, "streams": 12, "artists": [{"id": "a1", "name": "Ann & the <Amps>", "streams": 4}]}
 
 
@@ -49,9 +71,15 @@ class MailEstate:
     def consents(self, given: Mapping[str, bool], slot: str = "T05", topic: str = "offers") -> None:
         """What accounts say to a topic."""
         rows = [
-            {"account_id": a, "topic": topic, "is_given": str(yes).lower(), "changed_at": f"2026-03-0{1 + (not yes)} 08:00:00",
-             "source": "settings"} for a, yes in given.items()
-        ]  # fmt: skip
+            {
+                "account_id": a,
+                "topic": topic,
+                "is_given": str(yes).lower(),
+                "changed_at": f"2026-03-0{1 + (not yes)} 08:00:00",
+                "source": "settings",
+            }
+            for a, yes in given.items()
+        ]
         self.ship("consents", ("account_id", "topic", "is_given", "changed_at", "source"), rows, slot)
 
     def publish(self, rows: Iterable[Mapping[str, object]]) -> list[str]:
@@ -63,9 +91,9 @@ class MailEstate:
         (run / "marts.duckdb").unlink(missing_ok=True)
         with duckdb.connect(str(run / "marts.duckdb")) as connection:
             connection.execute(
-                "create schema engagement; create table engagement.fct_outbox (send_key varchar, campaign varchar, topic "
-                "varchar, period varchar, priority integer, account_id varchar, address_hash varchar, language varchar, "
-                "country varchar, is_holdout boolean, send_on date, not_before_at timestamp, not_after_at timestamp, "
+                "create schema engagement; create table engagement.fct_outbox (send_key varchar, campaign varchar, "
+                "topic varchar, period varchar, priority integer, account_id varchar, address_hash varchar, "
+                "language varchar, country varchar, is_holdout boolean, send_on date, not_before_at timestamp, not_after_at timestamp, "
                 "data_json varchar)"
             )
             connection.executemany(f"insert into engagement.fct_outbox values ({', '.join('?' * 14)})", made)
@@ -78,11 +106,21 @@ class MailEstate:
         account = vault.pseudonyms([str(row["account_id"])])[0]
         campaign = row.get("campaign", "win_back")
         return [
-            row.get("send_key", f"{number:032x}"), campaign, row.get("topic", "offers"), row.get("period", "2026-W10"), 40,
-            account, row.get("address_hash", f"address-of-{row['account_id']}"), row.get("language", "en"), "DE",
-            row.get("is_holdout", False), row.get("send_on", AT.date()), row.get("not_before_at", AT - timedelta(hours=3)),
-            row.get("not_after_at", AT + timedelta(hours=6)), row.get("data_json", json.dumps(DATA)),
-        ]  # fmt: skip
+            row.get("send_key", f"{number:032x}"),
+            campaign,
+            row.get("topic", "offers"),
+            row.get("period", "2026-W10"),
+            40,
+            account,
+            row.get("address_hash", f"address-of-{row['account_id']}"),
+            row.get("language", "en"),
+            "DE",
+            row.get("is_holdout", False),
+            row.get("send_on", AT.date()),
+            row.get("not_before_at", AT - timedelta(hours=3)),
+            row.get("not_after_at", AT + timedelta(hours=6)),
+            row.get("data_json", json.dumps(DATA)),
+        ]
 
     def people(self, addresses: Iterable[str]) -> dict[str, str]:
         """Accounts that said yes, each with an outbox row; returns account by send key."""

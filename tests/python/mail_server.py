@@ -1,8 +1,9 @@
 """A real SMTP server for tests, in this process or one of its own, that keeps what it took and misbehaves as told.
 
-What it does with a mail stands in the recipient's address: ``busy-…`` 450, ``nobody-…`` 550 5.1.1, ``refuse-…`` 554 5.7.1,
-``full-…`` 552 5.2.2, ``bye-…`` 421, ``drop-…`` takes the data and closes without an answer, ``stall-…`` takes the data and
-is silent; with ``-once`` in it only the first time. Everything taken is appended to a file before it is answered.
+What it does with a mail stands in the recipient's address: ``busy-…`` 450, ``nobody-…`` 550 5.1.1, ``refuse-…``
+554 5.7.1, ``full-…`` 552 5.2.2, ``bye-…`` 421, ``drop-…`` takes the data and closes without an answer, ``stall-…``
+takes the data and is silent; with ``-once`` in it only the first time. Everything taken is appended to a file before
+it is answered.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Handler:
         self.seen[address] = self.seen.get(address, 0) + 1
         return None if "-once" in address and self.seen[address] > 1 else word
 
-    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: ANN001, ANN201, N802
+    async def handle_RCPT(self, server, session, envelope, address, options):
         """A recipient is given."""
         if word := self.misbehaves(address, *RCPT):
             return RCPT[word]
@@ -49,7 +50,7 @@ class Handler:
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 ok"
 
-    async def handle_DATA(self, server, session, envelope):  # noqa: ANN001, ANN201, N802
+    async def handle_DATA(self, server, session, envelope):
         """The data has come, with its final dot."""
         address = envelope.rcpt_tos[0]
         with self.taken.open("a", encoding="utf-8") as file:

@@ -74,8 +74,16 @@ def test_a_lost_ledger_is_made_up_for_by_the_landing(world, server):
 
 
 def test_what_a_server_says_of_a_mailbox(world, server):
-    people = world.people(["busy-1@example.com", "nobody-2@example.com", "full-3@example.com", "plain-4@example.com",
-                           "bye-once-5@example.com", "fine-6@example.com"])  # fmt: skip
+    people = world.people(
+        [
+            "busy-1@example.com",
+            "nobody-2@example.com",
+            "full-3@example.com",
+            "plain-4@example.com",
+            "bye-once-5@example.com",
+            "fine-6@example.com",
+        ]
+    )
     assert run("--connections", "1") == 0
     assert list(states().values()) == ["deferred", "failed", "failed", "failed", "deferred", "accepted"]
     assert run(at=AT + timedelta(minutes=14)) == 0
@@ -94,8 +102,13 @@ def test_what_a_server_says_of_a_mailbox(world, server):
 def test_a_refusal_by_policy_stops_its_campaign_until_somebody_has_looked(world, server, capsys):
     world.members({"a": "refuse-1@example.com", "b": "fine-2@example.com", "c": "fine-3@example.com"})
     world.consents({"a": True, "b": True, "c": True})
-    world.publish([{"account_id": "a", "not_after_at": AT + timedelta(hours=1)}, {"account_id": "b"},
-                   {"account_id": "c", "campaign": "new_releases", "data_json": NEW_RELEASES}])  # fmt: skip
+    world.publish(
+        [
+            {"account_id": "a", "not_after_at": AT + timedelta(hours=1)},
+            {"account_id": "b"},
+            {"account_id": "c", "campaign": "new_releases", "data_json": NEW_RELEASES},
+        ]
+    )
     assert run("--connections", "1") == REFUSED
     assert server.recipients() == ["fine-3@example.com"]
     assert "STOPPED" in capsys.readouterr().err
@@ -133,8 +146,17 @@ def test_a_campaign_may_rather_send_twice_than_not_at_all(world, server, monkeyp
 
 
 def _intend(ledger: Ledger, key: str, **others: object) -> None:
-    entry = {"send_key": key, "campaign": "win_back", "topic": "offers", "period": "2026-W10", "account_id": "a",
-             "address_hash": f"address-{key}", "send_on": str(AT.date()), "state": "intent", "occurred_at": str(AT)}  # fmt: skip
+    entry = {
+        "send_key": key,
+        "campaign": "win_back",
+        "topic": "offers",
+        "period": "2026-W10",
+        "account_id": "a",
+        "address_hash": f"address-{key}",
+        "send_on": str(AT.date()),
+        "state": "intent",
+        "occurred_at": str(AT),
+    }
     ledger.record(entry | others)
 
 
@@ -199,8 +221,9 @@ def test_two_accounts_at_one_address_get_one_mail(world, server):
 def test_outside_the_readers_window_nothing_goes_out(world, server):
     world.members({"a": "early@example.com", "b": "late@example.com"})
     world.consents({"a": True, "b": True})
-    world.publish([{"account_id": "a", "not_before_at": AT + timedelta(minutes=1)},
-                   {"account_id": "b", "not_after_at": AT}])  # fmt: skip
+    world.publish(
+        [{"account_id": "a", "not_before_at": AT + timedelta(minutes=1)}, {"account_id": "b", "not_after_at": AT}]
+    )
     assert run() == 0
     assert server.mails() == []
     assert run(at=AT + timedelta(minutes=1)) == 0
@@ -349,8 +372,7 @@ def test_a_server_killed_again_and_again(world, tmp_path, monkeypatch):
     for _ in range(20):
         (tmp_path / "ready").unlink(missing_ok=True)
         command = [sys.executable, str(ROOT / "tests" / "python" / "mail_server.py"), str(tmp_path), str(port)]
-        serving = subprocess.Popen(command,
-                                   cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "python")})  # fmt: skip
+        serving = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "tests" / "python")})
         while not (tmp_path / "ready").exists():
             time.sleep(0.05)
         sender = start()
