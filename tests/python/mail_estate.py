@@ -93,8 +93,8 @@ class MailEstate:
             connection.execute(
                 "create schema engagement; create table engagement.fct_outbox (send_key varchar, campaign varchar, "
                 "topic varchar, period varchar, priority integer, account_id varchar, address_hash varchar, "
-                "language varchar, country varchar, is_holdout boolean, send_on date, not_before_at timestamp, not_after_at timestamp, "
-                "data_json varchar)"
+                "language varchar, country varchar, is_holdout boolean, send_on date, "
+                "not_before_at timestamp, not_after_at timestamp, data_json varchar)"
             )
             connection.executemany(f"insert into engagement.fct_outbox values ({', '.join('?' * 14)})", made)
         link = self.home / "published" / "current"
