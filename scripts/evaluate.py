@@ -19,6 +19,7 @@ import numpy as np
 
 from scripts import console
 from scripts.console import DONE, USAGE, Stop, say, timed
+from scripts.evaluate_recommender import evaluate_recommender
 from scripts.home import PROJECT, folder
 from scripts.models import fraud, measures
 from scripts.retrieval.evaluation import evaluate_search
@@ -45,10 +46,12 @@ def evaluate() -> None:
       ./nightshift evaluate fraud --example handbook --transactions other.parquet --test-week 2024-05-06
       ./nightshift evaluate streams --plays plays.parquet --truth truth.parquet
       ./nightshift evaluate search --documents docs.jsonl --queries queries.tsv --qrels qrels.txt
+      ./nightshift evaluate recommender --interactions plays.tsv --split time:0.8
     """
 
 
 evaluate.add_command(evaluate_search)
+evaluate.add_command(evaluate_recommender)
 
 
 @evaluate.command("fraud")

@@ -12,17 +12,17 @@ import click
 import duckdb
 import numpy as np
 
-from scripts import gate, registry
+from scripts import gate, registry, train_recommender
 from scripts.console import DONE, USAGE, Stop, say, timed
 from scripts.faults import fault_point
 from scripts.home import PROJECT
 from scripts.landed import newest_arrival
 from scripts.lock import night_lock
-from scripts.models import fraud, measures
+from scripts.models import fraud, measures, recommending
 from scripts.warehouse import get_day, warehouse
 
 FEATURES = "intermediate.int_risk__features_as_known"
-MODELS = (fraud.MODEL,)
+MODELS = (fraud.MODEL, recommending.MODEL)
 MATURE_DAYS = 30  # so long unreported, a payment counts as genuine (label_delay_days of dbt_project.yml)
 GATE_DAYS = 28
 DUE_AGE_DAYS = 28
@@ -125,13 +125,19 @@ def train(model: str, on: datetime | None, may_promote: bool) -> int:
     paired bootstrap, or as good and newer and worse in no segment: then it serves from the next night. Otherwise kept
     in the registry, with the reason, and does not serve. The same data and code give the same version.
 
+    The recommender learns from all streams but those of the last 14 days, on which its candidates meet.
+
     \b
     Examples
       ./nightshift train fraud
+      ./nightshift train recommender
       ./nightshift due && ./nightshift train fraud        for cron: only when it is due
     """
     with night_lock("train"):
         cutoff = on.date() if on else _logical_day()
+        if model == recommending.MODEL:
+            train_recommender.train(cutoff, may_promote)
+            return DONE
         registry.sweep(model)
         with warehouse(read_only=True) as connection, timed("train", "trained") as said:
             spans = windows(connection, cutoff)
@@ -249,6 +255,8 @@ def _logical_day() -> date:
 
 def reasons_due(model: str, day: date, connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Why a model should be trained anew on ``day``; empty if it should not."""
+    if model == recommending.MODEL:
+        return train_recommender.reasons_due(day, connection)
     serving = registry.champion(model)
     if serving is None:
         return ["no version serves"]

@@ -1,0 +1,16 @@
+"""Item-to-item weights of the champion, as far as tonight's reasons can name them."""
+
+import os
+import sys
+
+
+def model(dbt, session):  # noqa: ANN001, ANN201 (dbt gives both, and takes what comes)
+    """The dbt model: the registry's table of neighbours, between tracks that were played and tracks on a list."""
+    dbt.config(materialized="table")
+    sys.path.insert(0, os.getcwd())
+    from scripts.models.nightly import similar_tracks
+
+    dbt.ref("int_discovery__histories")
+    lists = dbt.ref("int_discovery__lists")
+    day = session.sql("select max(on_date) from ops.horizon").fetchone()[0]
+    return similar_tracks(lists, day, session)
