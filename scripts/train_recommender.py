@@ -63,7 +63,8 @@ def read_streams(connection: duckdb.DuckDBPyConnection, cutoff: date) -> Streams
         found = connection.execute(
             f"""
             with streams as (
-                select *, dense_rank() over (order by account_id) - 1 as account from {LISTENING} where played_on <= $cutoff
+                select *, dense_rank() over (order by account_id) - 1 as account
+                from {LISTENING} where played_on <= $cutoff
             ),
             tracks as (
                 select track_id, row_number() over (order by track_id) - 1 as track from streams
@@ -239,11 +240,11 @@ def _of_all(figures: dict[str, np.ndarray], wanted: sp.csr_matrix, seen: int) ->
 
 
 def _figures(
-    parts: Any,
+    parts: Any,  # noqa: ANN401
     transform: str,
     plays: sp.csr_matrix,
     truth: sp.csr_matrix,
-    rows: np.ndarray,  # noqa: ANN401
+    rows: np.ndarray,
 ) -> dict[str, np.ndarray]:
     return recommender.measure(parts, recommender.transformed(plays[rows], transform), plays[rows], truth[rows])
 

@@ -54,7 +54,7 @@ def score_listeners(histories: Any, day: date | None, session: Any) -> Any:  # n
 
 
 def candidates(model: Recommender, played: pa.Table, version: str) -> pa.Table:
-    """The best tracks of each listener, what is known to them left out. Tracks the model never saw count for nothing."""
+    """The best tracks of each listener but those they know. Tracks the model never saw count for nothing."""
     accounts, account = _encoded(played["account_id"])
     order = np.argsort(accounts, kind="stable")
     rank = np.empty(len(order), dtype=np.int64)

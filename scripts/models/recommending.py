@@ -41,7 +41,7 @@ class Popular:
 
     listeners: np.ndarray
 
-    def add_to(self, scores: np.ndarray, history: sp.csr_matrix, share: float) -> None:  # noqa: ARG002
+    def add_to(self, scores: np.ndarray, history: sp.csr_matrix, share: float) -> None:
         """Part."""
         scores += np.float32(share) * self.listeners.astype(np.float32)
 
@@ -62,7 +62,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Factors:
-    """A listener is the sum of the ``query`` factors of what was played; the score of an item is its product with it."""
+    """A listener is the sum of the ``query`` factors of what was played; an item's score is its product with that."""
 
     query: np.ndarray
     item: np.ndarray
