@@ -26,6 +26,7 @@ select
 from {{ ref('dim_member') }} as members
 left join listening on listening.account_id = members.account_id
 left join served on served.account_id = members.account_id
-where members.closed_on is null
+where
+    members.closed_on is null
     and members.removed_on is null
     and (served.served_on is null or listening.last_played_on >= served.served_on)

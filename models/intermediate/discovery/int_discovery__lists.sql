@@ -6,7 +6,10 @@ with placed as (
     select
         *,
         row_number() over (partition by account_id order by choice, score desc, track_id) as place,
-        case when is_new_release then row_number() over (partition by account_id, is_new_release order by choice, score desc, track_id) end as new_release_number
+        case
+            when is_new_release
+                then row_number() over (partition by account_id, is_new_release order by choice, score desc, track_id)
+        end as new_release_number
     from {{ ref('int_discovery__allowed') }}
 
 ),
@@ -15,12 +18,20 @@ mixed as (
 
     select
         *,
-        least(place, coalesce({{ var('new_release_every') }} * new_release_number, place)) as wanted_place,
+        least(place, coalesce({{ var('new_release_every') }} * new_release_number, place)) as wanted_place
+    from placed
+
+),
+
+counted as (
+
+    select
+        *,
         row_number() over (
             partition by account_id, artist_id
-            order by least(place, coalesce({{ var('new_release_every') }} * new_release_number, place)), new_release_number nulls last, place
+            order by wanted_place, new_release_number nulls last, place
         ) as of_artist
-    from placed
+    from mixed
 
 ),
 
@@ -32,7 +43,7 @@ top as (
             partition by account_id, of_artist <= {{ var('of_artist_on_top') }}
             order by wanted_place, new_release_number nulls last, place
         ) as among
-    from mixed
+    from counted
 
 ),
 
@@ -57,6 +68,13 @@ ranked as (
 
 )
 
-select account_id, cast(rank as integer) as rank, track_id, artist_id, cast(score as decimal(18, 6)) as score, choice, is_new_release
+select
+    account_id,
+    cast(rank as integer) as rank,
+    track_id,
+    artist_id,
+    cast(score as decimal(18, 6)) as score,
+    choice,
+    is_new_release
 from ranked
 where rank <= {{ var('list_length') }}

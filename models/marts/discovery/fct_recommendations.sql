@@ -1,14 +1,11 @@
 {{ config(materialized='whole') }}
--- Who is due gets tonight's list (./nightshift recommend commits it); everybody else keeps the one that was served.
+-- Who is due gets tonight's list (./nightshift recommend hands it over); everybody else keeps the one that was served.
 with as_of as (
 
-    select max(on_date) as recommended_on from {{ source('ops', 'horizon') }}
-
-),
-
-versions as (
-
-    select max(model_version) as model_version from {{ ref('int_discovery__scored') }}
+    select
+        max(horizon.on_date) as recommended_on,
+        (select max(scored.model_version) from {{ ref('int_discovery__scored') }} as scored) as model_version
+    from {{ source('ops', 'horizon') }} as horizon
 
 ),
 
@@ -19,7 +16,7 @@ tonight as (
         lists.rank,
         lists.track_id,
         lists.artist_id,
-        lists.score,
+        cast(lists.score as double) as score,
         reasons.reason_track_ids,
         case
             when reasons.titles is not null then concat('because you play ', reasons.titles)
@@ -27,15 +24,16 @@ tonight as (
             when lists.is_new_release then 'new and popular in your country'
             else 'popular in your country'
         end as reason_text,
-        case when lists.choice = 1 then versions.model_version else 'popular' end as model_version,
+        case when lists.choice = 1 then as_of.model_version else 'popular' end as model_version,
         as_of.recommended_on,
         due.is_holdout,
         false as is_served
     from {{ ref('int_discovery__lists') }} as lists
     inner join {{ ref('int_discovery__due_listeners') }} as due on due.account_id = lists.account_id
-    left join {{ ref('int_discovery__reasons') }} as reasons on reasons.account_id = lists.account_id and reasons.rank = lists.rank
+    left join {{ ref('int_discovery__reasons') }} as reasons
+        on reasons.account_id = lists.account_id
+        and reasons.rank = lists.rank
     cross join as_of
-    cross join versions
 
 ),
 
@@ -46,7 +44,7 @@ kept as (
         served.rank,
         served.track_id,
         tracks.artist_id,
-        served.score,
+        cast(served.score as double) as score,
         served.reason_ids as reason_track_ids,
         served.reason_text,
         served.model_version,
@@ -54,16 +52,34 @@ kept as (
         served.is_holdout,
         true as is_served
     from {{ ref('int_discovery__served') }} as served
-    inner join {{ ref('dim_member') }} as members on members.account_id = served.account_id and members.closed_on is null and members.removed_on is null
+    inner join {{ ref('dim_member') }} as members on members.account_id = served.account_id
     inner join {{ ref('dim_track') }} as tracks on tracks.track_id = served.track_id
     left join {{ ref('int_discovery__due_listeners') }} as due on due.account_id = served.account_id
-    where due.account_id is null
+    where
+        due.account_id is null
+        and members.closed_on is null and members.removed_on is null
         and tracks.taken_down_at is null and tracks.removed_on is null
+
+),
+
+all_lists as (
+
+    select * from tonight
+    union all
+    select * from kept
 
 )
 
-select account_id, rank, track_id, artist_id, cast(score as double) as score, reason_track_ids, reason_text, model_version, recommended_on, is_holdout, is_served
-from tonight
-union all
-select account_id, rank, track_id, artist_id, cast(score as double), reason_track_ids, reason_text, model_version, recommended_on, is_holdout, is_served
-from kept
+select
+    account_id,
+    rank,
+    track_id,
+    artist_id,
+    score,
+    reason_track_ids,
+    reason_text,
+    model_version,
+    recommended_on,
+    is_holdout,
+    is_served
+from all_lists
