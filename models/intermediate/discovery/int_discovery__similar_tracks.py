@@ -1,13 +1,13 @@
 """Item-to-item weights of the champion, as far as tonight's reasons can name them."""
 
-import os
 import sys
+from pathlib import Path
 
 
 def model(dbt, session):  # noqa: ANN001, ANN201 (dbt gives both, and takes what comes)
     """The dbt model: the registry's table of neighbours, between tracks that were played and tracks on a list."""
     dbt.config(materialized="table")
-    sys.path.insert(0, os.getcwd())
+    sys.path.insert(0, str(Path.cwd()))
     from scripts.models.nightly import similar_tracks
 
     dbt.ref("int_discovery__histories")
