@@ -26,7 +26,8 @@ from scripts.faults import fault_point
 from scripts.files import point_link, replace_json
 from scripts.home import PROJECT, folder
 
-XERO_LINES, QUICKBOOKS_LINES = 300, 999
+# Xero takes 300 lines a file, QuickBooks Online 1,000 rows; the header may count as one.
+XERO_LINES, QUICKBOOKS_LINES = 299, 999
 BEANCOUNT_ROOTS = {
     "asset": "Assets",
     "liability": "Liabilities",
@@ -152,7 +153,7 @@ def beancount(batch_id: str, lines: Sequence[Line]) -> dict[str, str]:
 
 
 def xero(batch_id: str, lines: Sequence[Line]) -> dict[str, str]:
-    """Manual journals: at most 300 lines a file, debits positive, days as dd/mm/yyyy, in the currency of the books."""
+    """Manual journals: at most 300 lines a file with its header, debits positive, days as dd/mm/yyyy, in the currency of the books."""
     header = [
         "*Narration",
         "*Date",

@@ -5,12 +5,14 @@ The warehouse is what the models' own SQL makes of a small world and of what has
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
 import subprocess
 import sys
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -301,3 +303,62 @@ def test_control_totals_of_the_files_are_those_of_the_batch(office):
             totals = manifest["control_totals"]
             found = totals["journal_lines"], totals["reporting_debit_amount"], totals["reporting_credit_amount"]
             assert found == (lines, str(debit), str(credit)), (name, batch)
+
+
+def test_each_accounting_package_finds_what_was_posted(office):
+    """Beancount's own check and query tool; the two packages' files as their help pages want them."""
+    pytest.importorskip("beancount.loader")
+    office.run("post", "--by", "anna")
+    exports = office.home / "exports"
+    ledger = exports / "journal-beancount/ledger.beancount"
+    tools = Path(sys.executable).parent
+    checked = subprocess.run([tools / "bean-check", ledger], capture_output=True, text=True)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+    query = "select account, currency, sum(number) as n, round(sum(number(weight)), 2) as w group by account, currency"
+    asked = subprocess.run([tools / "bean-query", "-f", "csv", "-q", ledger, query], capture_output=True, text=True)
+    assert asked.returncode == 0, asked.stderr
+    foreign, by_account = {}, {}
+    for row in csv.DictReader(asked.stdout.splitlines()):
+        row = {name.strip(): value.strip() for name, value in row.items()}
+        account = row["account"].split(":")[1][:4]
+        if row["currency"] != "EUR" and Decimal(row["n"]):
+            foreign[account, row["currency"]] = Decimal(row["n"])
+        by_account[account] = by_account.get(account, Decimal(0)) + Decimal(row["w"])
+    by_account = {account: amount for account, amount in by_account.items() if amount}
+    net = "sum(debit_amount - credit_amount)"
+    wanted = office.posted(f"account_code, currency, {net}", f"where currency <> 'EUR' group by all having {net} <> 0")
+    assert foreign == {(account, currency): amount for account, currency, amount in wanted}
+    net = "sum(reporting_debit_amount - reporting_credit_amount)"
+    assert by_account == dict(office.posted(f"account_code, {net}", f"group by 1 having {net} <> 0"))
+    assert packages(exports / "journal-xero", xero_amount, 299) == by_account
+    names = {row["name"]: row["account_code"] for row in csv.DictReader((PROJECT / "seeds/accounts.csv").open())}
+    quickbooks = packages(exports / "journal-quickbooks", quickbooks_amount, 999)
+    assert {names[name]: amount for name, amount in quickbooks.items()} == by_account
+
+
+def packages(root, read, most):
+    """Sums by account over all files of a package, each within its limits and balanced journal by journal."""
+    found: dict[str, Decimal] = {}
+    for path in sorted(root.glob("J*/*.csv")):
+        rows = list(csv.DictReader(path.open(newline="")))
+        assert len(rows) <= most
+        journals: dict[str, Decimal] = {}
+        for row in rows:
+            entry, account, amount = read(row)
+            journals[entry] = journals.get(entry, Decimal(0)) + amount
+            found[account] = found.get(account, Decimal(0)) + amount
+        assert set(journals.values()) == {Decimal("0.00")}, path
+    return {account: amount for account, amount in found.items() if amount}
+
+
+def xero_amount(row):
+    """Debits are positive there."""
+    datetime.strptime(row["*Date"], "%d/%m/%Y")
+    return (row["*Narration"], row["*Date"]), row["*AccountCode"], Decimal(row["*Amount"])
+
+
+def quickbooks_amount(row):
+    """A debit or a credit."""
+    datetime.strptime(row["Journal Date"], "%m/%d/%Y")
+    assert len(row["Journal No"]) <= 21 and bool(row["Debits"]) != bool(row["Credits"])
+    return row["Journal No"], row["Account Name"], Decimal(row["Debits"] or 0) - Decimal(row["Credits"] or 0)
