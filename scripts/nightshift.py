@@ -26,6 +26,7 @@ STEPS = {
     "close": "scripts.close",
     "prepare": "scripts.post",
     "approve": "scripts.post",
+    "trace": "scripts.trace",
     "train": "scripts.train",
     "due": "scripts.train",
     "promote": "scripts.train",

@@ -84,8 +84,16 @@ class Office:
             create table made.ops.landed_dumps as
                 select split_part(name, '.', 1) as backend, split_part(name, '.', 2) as table_name, days.* as covers_on
                 from (select unnest({tables}) as name) as tables cross join {days} as days(covers_on);
-            create table made.ops.discrepancies
-                (backend varchar, table_name varchar, arrived_on date, sentence varchar);
+            create table made.ops.visible_dumps as
+                select 'billing' as backend, 'payments' as table_name, 'd' as dump_id, date '2026-01-05' as arrived_on;
+            create table made.ops.landed_totals as
+                select *, 'rows' as measure, 7 as declared, 7 as counted, 1 as kept_out from made.ops.visible_dumps;
+            create table made.ops.quarantined as select *, unnest(['staging', 'door']) as layer, 1 as row_count
+                from made.ops.visible_dumps;
+            create table made.ops.definitions as
+                select 'stg_billing__payments' as relation, unnest(['old', 'v']) as version, unnest([1, 2]) as sequence;
+            create table made.ops.staged as select *, 'rows' as measure, unnest(['old:t', 'v:t']) as version,
+                unnest([0, 5]) as amount from made.ops.visible_dumps;
             detach made;
         """)
 
@@ -218,6 +226,47 @@ def test_what_cannot_be_closed_stays_open_and_says_why(office):
     assert office.run("close", "2026-01", "--by", "anna").returncode == 0
     twice = office.run("close", "2026-01", "--by", "anna")
     assert twice.returncode == 1 and "it is closed once" in twice.stderr
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    "change, told",
+    [
+        ("update ops.staged set amount = 4", "billing.payments of 2026-01-05: rows let in 6 are not what is staged"),
+        ("delete from ops.staged where version = 'v:t'", "rows let in 6 are not what is staged"),
+        (
+            "update ops.quarantined set row_count = 0; update ops.landed_totals set declared = 8",
+            "billing.payments of 2026-01-05: rows declared 8, came 7",
+        ),
+        ("delete from ops.landed_dumps where covers_on = '2026-01-09' and table_name = 'payments'", "2026-01-09"),
+        (
+            "delete from intermediate.int_finance__exchange_rates where rated_on >= '2026-01-31'",
+            "rates up to 2026-01-30",
+        ),
+    ],
+)
+def test_a_month_that_is_not_whole_stays_open(office, change, told):
+    office.run("post", "--by", "anna")
+    office.build()
+    with duckdb.connect(str(office.home / "warehouse/warehouse.duckdb")) as connection:
+        connection.execute(change)
+    refused = office.run("close", "2026-01", "--by", "anna")
+    assert refused.returncode == 1 and told in refused.stdout, refused.stdout + refused.stderr
+    assert "2026-01 stays open" in refused.stderr
+
+
+def test_an_amount_is_traced_there_and_back(office):
+    """From a row of the journal to its line in the general ledger, and from that back to the row."""
+    office.run("post", "--by", "anna")
+    office.build()
+    there = office.run("trace", "payment_received:pay0@20260103")
+    assert there.returncode == 0, there.stderr
+    gl_lines = [word for word in there.stdout.split() if word.startswith("J2601-") and "/1300/" in word]
+    assert gl_lines
+    back = office.run("trace", gl_lines[0])
+    assert back.returncode == 0 and "./nightshift trace billing.payments/pay0" in back.stdout
+    unknown = office.run("trace", "billing.payments/nobody")
+    assert unknown.returncode == 2 and "the books know no" in unknown.stderr
 
 
 def number(done: subprocess.CompletedProcess) -> str:

@@ -20,13 +20,15 @@ select
         total_amount="case movement when 'chargeback' then -amount else amount end") }}
 from {{ ref('int_finance__cash_movements') }}
 where movement in ('chargeback', 'chargeback_reversal') and problem is null
+{% for movement, table in [('payment', 'payments'), ('refund', 'refunds')] -%}
 union all
 select
-    {{ finance_event("case movement when 'payment' then 'exchange_on_payment' else 'exchange_on_refund' end", 'billing.payments',
-        key='movement_id', day='moved_on', document='invoice_id', account_id='account_id', country='country',
-        exchange_rate='exchange_rate', exchange_amount='exchange_amount') }}
+    {{ finance_event("'exchange_on_" ~ movement ~ "'", 'billing.' ~ table, key='movement_id', day='moved_on',
+        document='invoice_id', account_id='account_id', country='country', exchange_rate='exchange_rate',
+        exchange_amount='exchange_amount') }}
 from {{ ref('int_finance__cash_movements') }}
-where invoice_id is not null and problem is null and exchange_amount <> 0
+where movement = '{{ movement }}' and invoice_id is not null and problem is null and exchange_amount <> 0
+{% endfor %}
 {% for movement, table in [('payment', 'payments'), ('refund', 'refunds'), ('chargeback', 'chargebacks'), ('chargeback_reversal', 'chargebacks')] -%}
 union all
 select

@@ -15,7 +15,7 @@ from {{ ref('int_finance__credits') }}
 where taken_by = 'credit_note'
 union all
 select
-    {{ finance_event("'invoice_written_off'", 'billing.invoices', key='credit_id', day='credited_on',
+    {{ finance_event("'invoice_written_off'", 'billing.invoice_lines', key='credit_id', day='credited_on',
         document='invoice_id', account_id='account_id', plan_code='plan_code', country='country',
         exchange_rate='exchange_rate', total_amount='total_amount', net_amount='net_amount', tax_amount='tax_amount',
         deferred_amount='deferred_amount', earned_amount='net_amount - deferred_amount') }}
