@@ -65,6 +65,7 @@ test-on-demand: env-test
 bench: env
 	$(PY) -m scripts.bench.simulate
 	$(PY) -m scripts.bench.nights
+	$(PY) -m scripts.bench.finance
 
 lint: env-test
 	$(PY) -m ruff check .

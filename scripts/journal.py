@@ -153,7 +153,7 @@ def beancount(batch_id: str, lines: Sequence[Line]) -> dict[str, str]:
 
 
 def xero(batch_id: str, lines: Sequence[Line]) -> dict[str, str]:
-    """Manual journals: at most 300 lines a file with its header, debits positive, days as dd/mm/yyyy, in the currency of the books."""
+    """Manual journals: at most 300 lines a file and its header, debits positive, dd/mm/yyyy, in the books' currency."""
     header = [
         "*Narration",
         "*Date",
