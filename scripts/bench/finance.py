@@ -151,7 +151,8 @@ def main(
         times = sorted((until(landed + 1) for _ in range(nights)), key=lambda night: night["seconds"])
         usual = times[len(times) // 2]
         row = {
-            "days": days, "members": members, "catch_up_seconds": first["seconds"], "catch_up_cpu": first["cpu_seconds"],
+            "days": days, "members": members,
+            "catch_up_seconds": first["seconds"], "catch_up_cpu": first["cpu_seconds"],
             "catch_up_post_cpu": first["post"], "night_seconds": usual["seconds"], "night_cpu": usual["cpu_seconds"],
             "night_post_cpu": usual["post"],
             "peak_gb": max(first["peak_gb"], *(night["peak_gb"] for night in times)),
