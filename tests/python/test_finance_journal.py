@@ -129,6 +129,7 @@ cases = st.lists(
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(1800)
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(before=cases, after=cases, seed=st.randoms(use_true_random=False), closes=st.booleans())
 def test_entries_balance_order_does_not_matter_and_posting_is_what_was_due(models, before, after, seed, closes):
@@ -178,6 +179,7 @@ RESTATABLE = ("int_finance__revenue_recognised", "mrr_movements", "settlement_di
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(1800)
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(cases=cases, seed=st.randoms(use_true_random=False), closes=st.booleans())
 def test_a_dump_split_over_nights_changes_no_mart_and_no_sum_of_what_is_posted(models, cases, seed, closes):
