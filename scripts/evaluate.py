@@ -22,7 +22,7 @@ from scripts.console import DONE, USAGE, Stop, say, timed
 from scripts.evaluate_recommender import evaluate_recommender
 from scripts.home import PROJECT, folder
 from scripts.models import fraud, measures
-from scripts.retrieval.evaluation import evaluate_search
+from scripts.retrieval.evaluation import evaluate_known_items, evaluate_search
 
 HANDBOOK = PROJECT / "examples" / "fraud_handbook"
 TRANSACTIONS = PROJECT / "../shared/data/fraud_handbook/transactions.parquet"
@@ -47,11 +47,13 @@ def evaluate() -> None:
       ./nightshift evaluate streams --plays plays.parquet --truth truth.parquet
       ./nightshift evaluate search --documents docs.jsonl --queries queries.tsv --qrels qrels.txt
       ./nightshift evaluate recommender --interactions plays.tsv --split time:0.8
+      ./nightshift evaluate known-items
     """
 
 
 evaluate.add_command(evaluate_search)
 evaluate.add_command(evaluate_recommender)
+evaluate.add_command(evaluate_known_items)
 
 
 @evaluate.command("fraud")

@@ -31,7 +31,7 @@ from scripts.warehouse import warehouse_file
 LAST = "last_night.json"
 
 # The order of a night; a step that this project does not have is left out.
-STEPS = ("land", "build", "publish", "export")
+STEPS = ("land", "build", "publish", "index", "export")
 
 # The sample backends: the days their first load holds, and the nights that `make night` adds to it.
 FIRST_LOAD, SAMPLE_NIGHTS = 84, 3

@@ -21,6 +21,8 @@ STEPS = {
     "quarantine": "scripts.quarantine",
     "publish": "scripts.publish",
     "rollback": "scripts.publish",
+    "index": "scripts.index",
+    "search": "scripts.search",
     "night": "scripts.night",
     "post": "scripts.post",
     "close": "scripts.close",

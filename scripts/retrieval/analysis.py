@@ -7,12 +7,18 @@ by Tantivy's own analyser, so that the words of the tables are the terms of its 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import tantivy
+
+if TYPE_CHECKING:
+    import duckdb
 
 # Words that say nothing of what a text is about. A text of nothing else (The Who) keeps them.
 _SAY_NOTHING = """
@@ -108,13 +114,33 @@ def stems(words: Iterable[str]) -> list[str]:
     return [_stems[word] for word in words]
 
 
-def normalised(texts: pa.Table) -> pa.Table:
-    """For a column ``raw_text``: the table with ``normal`` and ``plain`` beside it, for the model of search texts."""
-    raw = texts.column("raw_text").to_pylist()
-    return pa.table(
-        {
-            "raw_text": pa.array(raw, pa.string()),
-            "normal_text": pa.array([normal(text) for text in raw], pa.string()),
-            "plain_text": pa.array([plain(text) for text in raw], pa.string()),
-        }
-    )
+def known_texts(session: duckdb.DuckDBPyConnection, relation: object) -> duckdb.DuckDBPyRelation:
+    """The texts that the last build of the model took apart, by this very file; none where it has not been built."""
+    schema, name = str(relation).replace('"', "").split(".")[-2:]
+    found = session.execute(
+        "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?", [schema, name]
+    ).fetchone()[0]
+    columns = "raw_text, normal_text, plain_text, content_text, version"
+    if not found:
+        empty = ", ".join(f"'' as {column}" for column in columns.split(", "))
+        return session.sql(f"select {empty} where false")
+    return session.sql(f"select {columns} from {schema}.{name} where version = '{_version()}'")
+
+
+def normalised(new: pa.Table, known: pa.Table) -> pa.Table:
+    """Rows of the model of search texts: the known ones as they are, new ones (column ``raw_text``) taken apart."""
+    raw = new.column("raw_text").to_pylist()
+    plains = [plain(text) for text in raw]
+    columns = {
+        "raw_text": raw,
+        "normal_text": [normal(text) for text in raw],
+        "plain_text": plains,
+        "content_text": [content(text) for text in plains],
+        "version": [_version()] * len(raw),
+    }
+    arrived = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    return pa.concat_tables([known.select(list(columns)).cast(arrived.schema), arrived])
+
+
+def _version() -> str:
+    return hashlib.md5(Path(__file__).read_bytes()).hexdigest()[:12]

@@ -185,6 +185,10 @@ class EngineSearcher(Searcher):
         counts = dict(zip(known, (self._searcher.doc_freq("all", stem) for stem in analysis.stems(known)), strict=True))
         return sorted((word for word in known if counts[word]), key=lambda word: (-counts[word], word))
 
+    def holds(self, document_id: str) -> bool:
+        """True if the document is there."""
+        return bool(self._searcher.search(self._term("document_id", document_id, "basic"), 1, count=False).hits)
+
     def has_all(self, terms: Sequence[str]) -> bool:
         """True if some document has every term."""
         every = [(Occur.Must, self._term("all", term, "freq")) for term in terms]

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import click
 import duckdb
@@ -15,7 +16,9 @@ import pyarrow as pa
 from scripts import console
 from scripts.console import DONE, progress, timed
 from scripts.retrieval import analysis, engine, judged, tables
+from scripts.retrieval.artifact import both, open_index
 from scripts.retrieval.judged import Collection
+from scripts.retrieval.queries import ONE_ERROR, Searcher
 from scripts.retrieval.rivals import RIVALS, Search
 
 DEPTH = 1000
@@ -128,3 +131,75 @@ def incoming(collection: Collection) -> pa.Table:
         "content_hash": empty,
     }
     return pa.table({name: columns[name] for name in tables.INCOMING})
+
+
+@click.command("known-items")
+@click.option("--items", type=click.IntRange(1), default=500, show_default=True, help="How many titles are looked for.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Of the choice of titles and typing errors.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the table there too.")
+def evaluate_known_items(items: int, seed: int, json_file: Path | None) -> int:
+    """The published search index on titles that are in it, as written and with one typing error.
+
+    Titles are drawn from all tracks, releases and artists. A query is a title, or a title with its artist; a typing
+    error is a letter dropped, added, wrong or swapped in one word of four letters or more. The figure is the mean
+    reciprocal rank of the first document that has the title (and the artist) looked for.
+
+    \b
+    Examples
+      ./nightshift evaluate known-items
+      ./nightshift evaluate known-items --items 2000 --seed 8
+    """
+    random = Random(seed)
+    searchers = open_index()
+    wanted = searchers[0].sample(items, seed)
+    asked = {
+        "exact title": [(title, title, None) for title, _ in wanted],
+        "title and artist": [(f"{title} {artist}".strip(), title, artist) for title, artist in wanted],
+        "title, one error": [(mistyped(title, random), title, None) for title, _ in wanted],
+        "title and artist, one error": [
+            (mistyped(f"{title} {artist}".strip(), random), title, artist) for title, artist in wanted
+        ],
+    }
+    lines = []
+    for name, searcher in both(searchers).items():
+        for kind, queries in asked.items():
+            began = time.perf_counter()
+            ranks = [_rank(searcher, *query) for query in progress(queries, f"{name}, {kind}")]
+            spent = time.perf_counter() - began
+            mrr = sum(1 / rank for rank in ranks if rank) / len(ranks)
+            lines.append({"name": name, "query": kind, "mrr": mrr, "ms_per_query": 1000 * spent / len(ranks)})
+    rows = [[value if isinstance(value, str) else f"{value:.4f}" for value in line.values()] for line in lines]
+    print(console.table(tuple(lines[0]), rows))
+    if json_file:
+        json_file.write_text(json.dumps(lines, indent=1) + "\n")
+    return DONE
+
+
+def _rank(searcher: Searcher, query: str, title: str, artist: str | None) -> int | None:
+    for rank, hit in enumerate(searcher.search(query, 10).hits, 1):
+        if analysis.plain(hit.title) == analysis.plain(title) and artist in (None, "", hit.names.split(" | ")[0]):
+            return rank
+    return None
+
+
+def mistyped(text: str, random: Random) -> str:
+    """The text with one slip of a finger in a word of four letters or more, if it has one."""
+    words = text.split()
+    long = [i for i, word in enumerate(words) if len(word) >= ONE_ERROR and word.isalpha() and word.isascii()]
+    if not long:
+        return text
+    i = random.choice(long)
+    word = words[i]
+    at = random.randrange(len(word))
+    letter = random.choice([other for other in "abcdefghijklmnopqrstuvwxyz" if other != word[at].lower()])
+    after = min(at + 1, len(word) - 1)
+    swapped = word[: after - 1] + word[after] + word[after - 1] + word[after + 1 :]
+    words[i] = random.choice(
+        [
+            word[:at] + word[at + 1 :],
+            word[:at] + letter + word[at:],
+            word[:at] + letter + word[at + 1 :],
+            swapped,
+        ]
+    )
+    return " ".join(words)

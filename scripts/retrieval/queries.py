@@ -166,6 +166,10 @@ class Searcher(ABC):
             request.weights = ranking.widened(weights, examples, self.documents, self.mean_length, self.having)
             hits = self.run(request, limit)
         meant = self._meant(asked, corrections, hits)
+        if meant and not asked.demands:
+            # what was meant may be a whole title
+            request.plain = request.normal = meant
+            hits = self.run(request, limit)
         return Answer(hits[:limit], request, meant, None if hits else self._why_empty(asked, request))
 
     def _weights(self, asked: Typed) -> tuple[dict[str, float], dict[str, list[str]]]:

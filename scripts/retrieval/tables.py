@@ -7,6 +7,7 @@ Incoming documents are a relation of the columns of INCOMING; the words in it ar
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import duckdb
 import pyarrow as pa
@@ -274,6 +275,21 @@ class TableSearcher(Searcher):
             f"having count(*) = {len(ids)} limit 1"
         ).fetchone()
         return row is not None
+
+    def sample(self, number: int, seed: int) -> list[tuple[str, str]]:
+        """Titles with their artist, by a choice that is the same for the same documents and seed."""
+        return self._connection.execute(
+            "select title, case when kind = 'artist' then '' else string_split(names, ' | ')[1] end "
+            "from documents where kind <> 'article' order by md5(document_id || ?) limit ?",
+            [str(seed), number],
+        ).fetchall()
+
+    def hit_of(self, hit: Hit) -> Hit:
+        """A hit of the other form as one of this."""
+        (number,) = self._connection.execute(
+            "select document_no from documents where document_id = ?", [hit.document_id]
+        ).fetchone()
+        return replace(hit, document=number)
 
     def explain(self, request: Request, hit: Hit) -> list[tuple[str, str, float, float]]:
         """Term, where it was found, its share of the query and what it adds, the most first; then the bonuses."""
