@@ -70,5 +70,6 @@ select
     articles.language
 from articles
 cross join newest
-where not articles.is_retracted
+where
+    not articles.is_retracted
     and articles.published_on > {{ add_periods('newest.newest_on', -1 * var('search_article_days'), 'day') }}

@@ -1,5 +1,5 @@
 {{ config(materialized='whole') }}
--- Where and how much things are listened to: a track by itself, a release and an artist by their tracks that can be played.
+-- Where and how much a thing is listened to: a release and an artist by those of their tracks that can be played.
 with today as (
 
     select max(played_on) as today from {{ ref('int_discovery__track_streams') }}
@@ -26,7 +26,11 @@ members as (
 
 sizes as (
 
-    select document_id, count(*) as tracks from members group by document_id
+    select
+        document_id,
+        count(*) as tracks
+    from members
+    group by document_id
 
 ),
 
@@ -59,7 +63,8 @@ territories as (
         places.document_id,
         max(case when places.territory = 'WW' and places.is_somewhere then 'WW' end) as everywhere,
         string_agg(case when places.is_somewhere then places.territory end, ' ' order by places.territory) as listed,
-        string_agg(case when places.tracks_out = sizes.tracks then places.territory end, ' ' order by places.territory) as excluded
+        string_agg(case when places.tracks_out = sizes.tracks then places.territory end, ' ' order by places.territory)
+            as excluded
     from places
     inner join sizes on sizes.document_id = places.document_id
     group by places.document_id

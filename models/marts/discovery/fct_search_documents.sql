@@ -31,7 +31,7 @@ with documents as (
 select
     *,
     md5(concat_ws(
-        chr(31), title, names, text, language, title_normal, title_plain, names_plain, text_plain, title_words, names_words,
-        text_words, territories, excluded_territories, popularity
+        chr(31), title, names, text, language, title_normal, title_plain, names_plain, text_plain,
+        title_words, names_words, text_words, territories, excluded_territories, popularity
     )) as content_hash
 from documents

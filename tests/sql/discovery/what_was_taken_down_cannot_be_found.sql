@@ -1,10 +1,22 @@
--- And nothing that can be played is missing.
-select coalesce(documents.item_id, tracks.track_id) as track_id
-from (select item_id from {{ ref('fct_search_documents') }} where kind = 'track') as documents
-full outer join (
-    select track_id
-    from {{ ref('dim_track') }}
-    where taken_down_at is null and removed_on is null
-        and track_id in (select substr(document_id, 7) from {{ ref('int_discovery__search_reach') }} where document_id like 'track:%')
-) as tracks on tracks.track_id = documents.item_id
-where documents.item_id is null or tracks.track_id is null
+-- And nothing that can be played somewhere is missing.
+with found as (
+
+    select item_id
+    from {{ ref('fct_search_documents') }}
+    where kind = 'track'
+
+),
+
+playable as (
+
+    select tracks.track_id
+    from {{ ref('dim_track') }} as tracks
+    inner join {{ ref('int_discovery__search_reach') }} as reach on reach.document_id = 'track:' || tracks.track_id
+    where tracks.taken_down_at is null and tracks.removed_on is null
+
+)
+
+select coalesce(found.item_id, playable.track_id) as track_id
+from found
+full outer join playable on playable.track_id = found.item_id
+where found.item_id is null or playable.track_id is null
