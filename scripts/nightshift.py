@@ -36,6 +36,7 @@ STEPS = {
     "decide": "scripts.decide",
     "judge": "scripts.judge",
     "fraud-export": "scripts.fraud_export",
+    "recommend": "scripts.recommend",
     "evaluate": "scripts.evaluate",
     "deliver": "scripts.deliver",
     "status": "scripts.status",

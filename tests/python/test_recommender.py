@@ -1,0 +1,214 @@
+"""Recommendations: the protocol as it is written, the tables as they are read, the scores of odd histories."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import scipy.sparse as sp
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts.console import Stop
+from scripts.evaluate import evaluate
+from scripts.models import interactions, nightly, ranking, recommender, recommending
+
+ROWS = [("ann", "a", 5), ("ann", "b", 1), ("bob", "a", 2), ("bob", "c", 9), ("cid", "b", 1), ("cid", "c", 1)]
+
+
+@given(
+    st.integers(1, 6), st.integers(1, 400), st.integers(1, 120), st.integers(0, 10**6), st.sampled_from([2, 30, 10**6])
+)
+def test_the_best_are_those_of_a_full_sort_ties_in_the_order_of_columns(rows, columns, count, seed, values):
+    scores = np.random.default_rng(seed).integers(0, values, (rows, columns)).astype(np.float32)
+    scores[0, : columns // 2] = -np.inf
+    expected = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+    assert (ranking.best(scores, count) == expected).all()
+
+
+def test_ndcg_and_recall_by_hand():
+    hits = np.array([[True, False, True] + [False] * 17])
+    relevant = np.array([4])
+    ideal = sum(1 / np.log2(place + 1) for place in range(1, 5))
+    assert ranking.ndcg(hits, relevant, 10)[0] == pytest.approx((1 + 1 / np.log2(4)) / ideal)
+    assert ranking.recall(hits, relevant, 20)[0] == 0.5
+
+
+def write(path, lines, header="listener\titem\tweight"):
+    path.write_text("\n".join([header, *("\t".join(map(str, line)) for line in lines)]) + "\n")
+    return path
+
+
+def test_a_file_is_read_whatever_its_ids_and_bad_lines_are_left_out(tmp_path, capsys):
+    lines = [*ROWS, ("", "a", 1), ("ann", "d", "nan"), ("ann", "e", -1), ("ann",), ("zoë", "naïve art", "1e2")]
+    found = interactions.read(write(tmp_path / "plays.tsv", lines))
+    assert len(found) == 7 and found.items.tolist() == ["a", "b", "c", "naïve art"] and found.time is None
+    assert "4 of 11 lines left out" in capsys.readouterr().err
+
+
+def test_columns_are_known_by_name_or_else_by_place_and_numbers_keep_their_order(tmp_path):
+    named = write(tmp_path / "a.tsv", [(3.5, 10, 1, 9), (4, 9, 2, 8)], "rating\titemId\tuserId\ttimestamp")
+    found = interactions.read(named)
+    assert found.items.tolist() == ["9", "10"] and found.weight.tolist() == [3.5, 4] and found.time.tolist() == [9, 8]
+    counts_first = tmp_path / "hetrec.dat"
+    counts_first.write_text("18800\n92834\n2\t51\t13883\n2\t52\t11690\n")
+    assert len(interactions.read(counts_first)) == 2
+
+
+def test_times_may_be_written_out(tmp_path):
+    lines = [("a", "x", 1, "2026-02-01 12:00:00"), ("a", "y", 1, "2026-01-01 12:00:00")]
+    found = interactions.read(write(tmp_path / "a.tsv", lines, "who\twhat\tplays\twhen"))
+    assert found.training("time:0.5").tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("user\titem\nann\ta\n", "no table of listener, item and weight"),
+        ("", "no table of listener"),
+        ("u\ti\tw\nann\ta\tmany\n", "no line with a listener"),
+    ],
+)
+def test_a_file_of_another_shape_is_refused_with_what_is_wrong(tmp_path, content, says):
+    (tmp_path / "odd.tsv").write_text(content)
+    with pytest.raises(Stop, match=says):
+        interactions.read(tmp_path / "odd.tsv")
+
+
+def test_the_split_is_the_protocols_and_what_was_known_is_not_to_be_found(tmp_path):
+    found = interactions.read(write(tmp_path / "a.tsv", ROWS * 20))
+    first = np.random.RandomState(42).rand(120) < 0.8
+    assert (found.training("random:42:0.8") == first).all()
+    with pytest.raises(Stop, match="nothing to find"):
+        found.split("random:42:0.8")
+    for wrong in ("random:42", "time:2", "time:0.8"):
+        with pytest.raises(Stop):
+            found.training(wrong)
+
+
+def taste(listeners=60, items=40, seed=3):
+    """Two groups of listeners, each with its own half of the items."""
+    rng = np.random.default_rng(seed)
+    chance = np.where((np.arange(listeners) % 2)[:, None] == (np.arange(items) % 2)[None, :], 0.4, 0.02)
+    return sp.csr_matrix((rng.random((listeners, items)) < chance) * rng.integers(1, 9, (listeners, items)))
+
+
+def test_the_autoencoder_is_the_same_through_listeners_and_through_items(monkeypatch):
+    history = recommending.transformed(taste(30, 50), "relative")
+    through_listeners = recommender.autoencoder(history, 5.0, 0.3, 50).matrix.toarray()
+    monkeypatch.setattr(recommender, "DENSE_LISTENERS", 0)
+    through_items = recommender.autoencoder(history, 5.0, 0.3, 50).matrix.toarray()
+    gram = (history.T @ history).toarray().astype(float)
+    inverse = np.linalg.inv(gram + np.diag(5 + 0.3 / 0.7 * np.diag(gram)))
+    expected = -inverse / np.diag(inverse)
+    np.fill_diagonal(expected, 0)
+    assert np.allclose(through_items, expected, atol=1e-5) and np.allclose(through_listeners, expected, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def model():
+    plays = taste()
+    history = recommending.transformed(plays, "relative")
+    parts = [
+        ("autoencoder", 1.0, recommender.autoencoder(history, 5.0, 0.3)),
+        ("spectrum", 0.5, recommender.spectrum(history, 0.3, 8)[0]),
+        ("ials", 0.7, recommender.factors(history, 8, 1.0, 10.0, 0.3)),
+    ]
+    items = np.array([f"t{number:02d}" for number in range(40)])
+    return recommender.recommender(recommender.Candidate("blend", "relative", parts), plays, items)
+
+
+def test_the_tables_read_back_recommend_the_same_and_taste_is_found(model):
+    plays = taste()
+    again = recommending.from_files(recommending.to_files(model))
+    ours, theirs = (next(iter(m.lists(plays, 10))) for m in (model, again))
+    assert (ours[1] == theirs[1]).all() and np.array_equal(ours[2], theirs[2])
+    assert ((ours[1] % 2) == (np.arange(60) % 2)[:, None]).mean() > 0.85
+
+
+def test_the_same_interactions_give_the_same_tables(model):
+    history = recommending.transformed(taste(), "relative")
+    again = recommender.factors(history, 8, 1.0, 10.0, 0.3)
+    assert np.array_equal(again.item, model.parts[2][2].item)
+
+
+@pytest.mark.parametrize("file", ["neighbours.parquet", "factors-1.parquet", "factors-2.parquet"])
+def test_tables_with_what_is_no_number_or_cut_off_are_refused(model, file):
+    files = recommending.to_files(model)
+    table = pq.read_table(io.BytesIO(files[file]))
+    name = "weight" if "weight" in table.column_names else "factors"
+    if name == "weight":
+        values = table[name].to_numpy().copy()
+        values[3] = np.nan
+        column = pa.array(values)
+    else:
+        values = table[name].combine_chunks().flatten().to_numpy().copy()
+        values[3] = np.nan
+        column = pa.FixedSizeListArray.from_arrays(pa.array(values), table[name].type.list_size)
+    harmed = table.set_column(table.column_names.index(name), name, column)
+    buffer = io.BytesIO()
+    pq.write_table(harmed, buffer)
+    with pytest.raises(Stop, match="no numbers"):
+        recommending.from_files({**files, file: buffer.getvalue()})
+    with pytest.raises(Stop, match="cannot be read"):
+        recommending.from_files({**files, file: files[file][:-30]})
+
+
+def test_tables_of_another_format_are_refused(model):
+    files = recommending.to_files(model)
+    settings = json.loads(files["settings.json"]) | {"format": 99}
+    with pytest.raises(Stop, match="train recommender"):
+        recommending.from_files({**files, "settings.json": json.dumps(settings).encode()})
+
+
+def histories(rows):
+    names = ("account_id", "track_id", "streams", "is_known")
+    return pa.table({name: [row[place] for row in rows] for place, name in enumerate(names)})
+
+
+def test_odd_histories_get_what_they_should(model):
+    rows = [
+        ("one_track", "t02", 100_000, True),
+        ("vanished", "gone", 3, True),
+        ("both", "gone", 3, False),
+        ("both", "t03", 1, False),
+    ]
+    made = nightly.candidates(model, histories(rows), "v1").to_pylist()
+    by_account = {}
+    for row in made:
+        by_account.setdefault(row["account_id"], []).append(row["track_id"])
+    assert set(by_account) == {"one_track", "both"}  # of a track that no model knows nothing follows
+    assert "t02" not in by_account["one_track"] and "t03" in by_account["both"]
+    assert len(by_account["one_track"]) == 39 and all(np.isfinite(row["score"]) for row in made)
+    assert {row["model_version"] for row in made} == {"v1"}
+
+
+def test_a_list_does_not_depend_on_who_else_is_scored(model):
+    rows = [(f"a{number}", f"t{number:02d}", 2, True) for number in range(20)]
+    together = {
+        (r["account_id"], r["track_id"]): r["score"]
+        for r in nightly.candidates(model, histories(rows), "v").to_pylist()
+    }
+    for row in rows[::7]:
+        alone = nightly.candidates(model, histories([row]), "v").to_pylist()
+        assert all(together[r["account_id"], r["track_id"]] == pytest.approx(r["score"], abs=2e-6) for r in alone)
+
+
+def test_evaluate_prints_every_candidate_and_marks_what_ships(tmp_path):
+    pairs = taste(40, 30).tocoo()
+    rows = zip(pairs.row, pairs.col, pairs.data, strict=True)
+    file = write(tmp_path / "plays.tsv", [(f"u{row}", f"i{column}", value) for row, column, value in rows])
+    done = CliRunner().invoke(
+        evaluate, ["recommender", "--interactions", str(file), "--json", str(tmp_path / "figures.json")]
+    )
+    assert done.exit_code == 0, done.output
+    table = json.loads((tmp_path / "figures.json").read_text())
+    assert {"name", "ndcg@10", "recall@20", "shipped"} <= set(table[0])
+    assert [line["name"] for line in table if line["shipped"]] == ["nightshift"]
+    best = {line["name"]: line["ndcg@10"] for line in table}
+    assert best["nightshift"] > best["popularity"]
