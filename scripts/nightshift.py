@@ -41,6 +41,7 @@ STEPS = {
     "deliver": "scripts.deliver",
     "status": "scripts.status",
     "spark": "scripts.spark",
+    "metrics": "scripts.metrics",
     "docs": "scripts.docs",
     "clean": "scripts.clean",
 }

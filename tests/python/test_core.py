@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import duckdb
+import pytest
 from sample_world import WORLD, nights  # noqa: F401  (a fixture)
+
+from scripts.console import Stop
+from scripts.metrics import Metrics, definitions
 
 LAST = WORLD.date(WORLD.days - 1)
 
@@ -122,3 +126,92 @@ def test_the_sample_is_not_empty_anywhere(nights):  # noqa: F811
         if nights.query(f"select count(*) from {table}")[0][0] == 0
     ]
     assert empty == []
+
+
+# Metrics are asked of the same world: building it is what costs.
+# Metric, what it is asked by, and by hand: the same key, the number, the table, which rows.
+BY_HAND = [
+    ("net_revenue", "month", "date_trunc('month', revenue_on)::date", "sum(net_revenue_eur)", "revenue_eur_daily", ""),
+    ("net_revenue", "country", "country", "sum(net_revenue_eur)", "revenue_eur_daily", ""),
+    ("streams", "context", "context", "sum(streams)", "discovery_daily", ""),
+    (
+        "recommendation_share", "country", "country",
+        "sum(streams) filter (context = 'recommendation') / sum(streams)", "discovery_daily", "",
+    ),
+    (
+        "members", "plan_code", "plan_code", "sum(members)", "subscriptions_daily",
+        "where day = (select max(day) from business.subscriptions_daily)",
+    ),
+    (
+        "churn_rate", "plan_code", "plan_code", "sum(churned) / nullif(sum(members_at_start), 0)", "churn_monthly", "",
+    ),
+    (
+        "trial_conversion_rate", "month", "month", "sum(trials_converted) / sum(trials_decided)",
+        "trial_conversion_monthly", "",
+    ),
+    (
+        "monthly_active_listeners", "day", "day", "sum(listeners_28_days)", "active_listeners_daily",
+        "where country = 'world'",
+    ),
+    (
+        "search_failure_rate", "month", "date_trunc('month', day)::date",
+        "sum(searches_without_result) / nullif(sum(searches), 0)", "executive_summary_daily", "",
+    ),
+    (
+        "streams_28_days", "day", "played_on",
+        "sum(sum(streams)) over (order by played_on range between interval 27 day preceding and current row)",
+        "discovery_daily", "",
+    ),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def asked(nights):  # noqa: F811
+    return Metrics(nights.home / "dev/warehouse.duckdb")
+
+
+def test_every_metric_by_everything_it_can_be_asked_by(asked):
+    number = 0
+    for metric in definitions():
+        assert metric.unit and metric.owner and metric.description, metric
+        named = {name.split("__")[-1] for name in asked.dimensions_named(metric.name)}
+        for by in ("month", *sorted(named)):
+            try:
+                rows = asked.ask([metric.name], ["month", by] if by != "month" else [by]).rows
+            except Stop as stop:
+                raise AssertionError(f"{metric.name} by {by}: {stop}") from None
+            number += bool(rows)
+    assert len(definitions()) >= 25
+    assert number > 100
+
+
+@pytest.mark.parametrize(("metric", "by", "key", "number", "table", "rows"), BY_HAND)
+def test_a_metric_is_what_sql_says_by_hand(asked, metric, by, key, number, table, rows):
+    with duckdb.connect(str(asked.file), read_only=True) as connection:
+        by_hand = connection.execute(f"select {key}, {number} from business.{table} {rows} group by {key}")
+        expected = dict(by_hand.fetchall())
+    found = dict(asked.ask([metric], [by]).rows)
+    for key, value in found.items():
+        right = expected.pop(key, None)
+        assert value == right or abs(float(value or 0) - float(right or 0)) < 1e-9, (key, value, right)
+    assert not any(expected.values()), f"left out: {expected}"
+    assert found
+
+
+def test_what_cannot_be_asked_is_said(asked):
+    for question, words in {
+        ("nope",): "there is no metric nope",
+        ("churn_rate", ("context",)): "cannot be asked by context; it can by day, week, month, country, plan_code",
+        ("streams", ("month",), ("frobnicate = 3",)): "the condition cannot be read",
+    }.items():
+        with pytest.raises(Stop, match=words):
+            asked.ask([question[0]], *question[1:])
+
+
+def test_conditions_are_on_dimensions_and_time(asked):
+    every = dict(asked.ask(["streams"], ["country"]).rows)
+    some = dict(asked.ask(["streams"], ["country"], ["country in ('DE', 'FR')"]).rows)
+    assert some == {country: every[country] for country in ("DE", "FR") if country in every}
+    days = asked.ask(["streams"], ["day"]).rows
+    late = asked.ask(["streams"], ["day"], [f"day >= '{days[5][0]}'"]).rows
+    assert late == days[5:]
