@@ -64,8 +64,10 @@ test-on-demand: env-test
 # What it costs; docs/performance.md says what came out here.
 bench: env
 	$(PY) -m scripts.bench.simulate
+	$(PY) -m scripts.bench.land --threads 1 --threads 2
 	$(PY) -m scripts.bench.nights
 	$(PY) -m scripts.bench.finance
+	$(PY) -m scripts.bench.page --write
 
 lint: env-test
 	$(PY) -m ruff check .

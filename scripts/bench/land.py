@@ -21,6 +21,7 @@ import click
 import duckdb
 
 from scripts.backends import Table, load_all
+from scripts.bench.page import RESULTS, keep
 from scripts.console import table as printed
 from scripts.landing import contract, records
 from scripts.landing.streams import ByteStream
@@ -41,7 +42,8 @@ ROWS = """
 @click.command()
 @click.option("--rows", default=1_000_000, show_default=True)
 @click.option("--threads", default=[1], multiple=True, show_default=True)
-def main(rows: int, threads: tuple[int, ...]) -> None:
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Folder of the figures.")
+def main(rows: int, threads: tuple[int, ...], results: Path) -> None:
     """Print rows a second and processor for each way in."""
     with tempfile.TemporaryDirectory(prefix="nightshift-bench-") as folder:
         files = _write(Path(folder), rows)
@@ -50,9 +52,13 @@ def main(rows: int, threads: tuple[int, ...]) -> None:
             for number in threads:
                 lines.append(_landed(Path(folder) / f"home-{form}-{number}", form, file, rows, number))
             lines.append(_bare(file, rows))
-        print(printed(["way in", "threads", "seconds", "processor s", "rows/s a core", "peak MB"], lines))
-        print()
-        print(printed(["of the JSON lines (one core)", "processor s"], _steps(files["jsonl.gz"])))
+        found = [
+            {"head": ["way in", "threads", "seconds", "processor s", "rows/s a core", "peak MB"], "rows": lines},
+            {"head": ["of the JSON lines (one core)", "processor s"], "rows": _steps(files["jsonl.gz"])},
+        ]
+        for part in found:
+            print(printed(part["head"], part["rows"]), end="\n\n")
+        keep("land", {"tables": found}, results)
 
 
 def _write(folder: Path, rows: int) -> dict[str, Path]:

@@ -1,6 +1,6 @@
 """One night of new plays after 30, 120 and 360 days of history: seconds, memory and disk of the build.
 
-    .venv/bin/python -m scripts.bench.nights --days 30 --days 120 --days 360 --json nights.json
+    .venv/bin/python -m scripts.bench.nights --days 30 --days 120 --days 360
 
 Plays are generated straight in the landing's form (so that what is measured is the build, not the reading of gz files);
 the models are those an ordinary night runs over plays. Beside the first load, the same statements bare: dbt's compiled
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 import sys
 import time
@@ -23,6 +22,7 @@ import click
 import duckdb
 
 from scripts.backends import load_all
+from scripts.bench.page import RESULTS, keep
 from scripts.home import PROJECT
 
 FIRST_DAY = date(2025, 1, 1)
@@ -85,7 +85,7 @@ def land_day(home: Path, day: date, plays: int, accounts: int, tracks: int) -> N
                 from range({plays}) as t(i)
             )
             select {columns} from drawn
-        ) to '{folder}/part-0.parquet' (format parquet, field_ids {{{ids}}})""")
+        ) to '{folder}/part-0.parquet' (format parquet, compression zstd, compression_level 1, field_ids {{{ids}}})""")
     manifest = {
         "format": 1,
         "backend": "playback",
@@ -105,17 +105,16 @@ def land_day(home: Path, day: date, plays: int, accounts: int, tracks: int) -> N
     (folder / "_manifest.json").write_text(json.dumps(manifest))
 
 
-def build(home: Path, models: Sequence[str] = MODELS) -> dict[str, float]:
-    """One ``dbt build`` of some models (the plays' by default); seconds on the wall and peak resident memory in GB."""
+def build(home: Path, models: Sequence[str] = MODELS, step: str = "build") -> dict[str, float]:
+    """One ``dbt build`` (or ``ls``) of some models (the plays' by default); seconds and peak resident memory in GB."""
     environment = {**os.environ, "NIGHTSHIFT_HOME": str(home), "DBT_PROFILES_DIR": str(PROJECT)}
     arguments = [
         str(PROJECT / ".venv/bin/dbt"),
         "-q",
-        "build",
+        step,
         "--target",
         "night",
-        "--threads",
-        "1",
+        *(("--threads", "1") if step == "build" else ("--output", "name")),
         "--exclude-resource-type",
         "unit_test",
         "--exclude-resource-type",
@@ -127,10 +126,11 @@ def build(home: Path, models: Sequence[str] = MODELS) -> dict[str, float]:
     ]
     (home / "warehouse").mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    child = os.spawnve(os.P_NOWAIT, arguments[0], arguments, environment)
+    silent = [] if step == "build" else [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    child = os.posix_spawn(arguments[0], arguments, environment, file_actions=silent)
     _, status, usage = os.wait4(child, 0)
     if status:
-        sys.exit(f"dbt build failed in {home}")
+        sys.exit(f"dbt {step} failed in {home}")
     return {
         "seconds": round(time.monotonic() - started, 2),
         "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
@@ -177,13 +177,18 @@ def disk_gb(folder: Path) -> float:
 
 @click.command()
 @click.option("--days", "histories", multiple=True, type=int, default=(30, 120, 360), show_default=True)
-@click.option("--plays", default=1_000_000, show_default=True, help="New plays a day.")
+@click.option("--plays-per-day", "plays", default=1_000_000, show_default=True, help="New plays a day.")
 @click.option("--accounts", default=200_000, show_default=True)
 @click.option("--tracks", default=50_000, show_default=True)
 @click.option("--nights", default=3, show_default=True, help="Nights after each history; the median counts.")
 @click.option("--home", type=click.Path(path_type=Path), default=Path("var/bench/nights"), show_default=True)
-@click.option("--keep/--no-keep", default=False, help="Leave the files for a later run.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here as well.")
+@click.option("--keep/--no-keep", "is_kept", default=False, help="Leave the files for a later run.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=RESULTS,
+    help="Folder of the figures (default: those that docs/performance.md shows).",
+)
 def main(
     histories: tuple[int, ...],
     plays: int,
@@ -191,12 +196,12 @@ def main(
     tracks: int,
     nights: int,
     home: Path,
-    keep: bool,
-    json_file: Path | None,
+    is_kept: bool,
+    results: Path,
 ) -> None:
     """Print one line for each history: first load or catching up, then an ordinary night."""
     home = home.resolve()
-    if not keep:
+    if not is_kept:
         shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
     landed = 0
@@ -211,7 +216,8 @@ def main(
     for days in sorted(histories):
         land_until(days)
         first = build(home)
-        row = {"days": days, "plays": days * plays, "catch_up_seconds": first["seconds"], "peak_gb": first["peak_gb"]}
+        row = {"days": days, "plays": days * plays, "peak_gb": first["peak_gb"]}
+        row["first_load_seconds" if days == min(histories) else "catch_up_seconds"] = first["seconds"]
         if days == min(histories):
             row["bare_seconds"] = bare(home, days)
             row["ratio_to_bare"] = round(first["seconds"] / row["bare_seconds"], 2)
@@ -223,16 +229,15 @@ def main(
             row["peak_gb"] = max(row["peak_gb"], night["peak_gb"])
         row["night_seconds"] = sorted(times)[len(times) // 2]
         row["nothing_new_seconds"] = build(home)["seconds"]
+        row["startup_seconds"] = build(home, step="ls")["seconds"]
         row["warehouse_gb"] = disk_gb(home / "warehouse")
         row["landing_gb"] = disk_gb(home / "landing")
         found.append(row)
         click.echo("  ".join(f"{name} {value}" for name, value in row.items()))
     ratio = round(found[-1]["night_seconds"] / found[0]["night_seconds"], 2)
     click.echo(f"night after {found[-1]['days']} days : night after {found[0]['days']} days = {ratio}")
-    if json_file:
-        machine = {"cpus": os.cpu_count(), "system": platform.platform(), "duckdb": duckdb.__version__}
-        json_file.write_text(json.dumps({"machine": machine, "night_ratio": ratio, "rows": found}, indent=1) + "\n")
-    if not keep:
+    keep("nights", {"night_ratio": ratio, "rows": found}, results)
+    if not is_kept:
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from scripts.bench.page import RESULTS, keep
 from scripts.console import size, table
 
 FORMS = {
@@ -28,13 +29,16 @@ FORMS = {
 @click.option("--millions", default=4, show_default=True, help="Million plays, one a day.")
 @click.option("--members", default=200_000, show_default=True, help="Accounts.")
 @click.option("--sample/--no-sample", default=True, help="Measure the whole sample of 95 days too.")
-def main(millions: int, members: int, sample: bool) -> None:
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Folder of the figures.")
+def main(millions: int, members: int, sample: bool, results: Path) -> None:
     """Print a table of the simulator's speed."""
     plays = ["--members", str(members), "--plays-per-day", "1000000", "--feeds", "playback.plays", "--no-truth"]
     rows = [_measure(name, [*plays, "--days", str(millions), *options]) for name, options in FORMS.items()]
     if sample:
         rows.append(_measure("the sample: 95 days, all feeds, truth", []))
-    print(table(("what", "plays", "wall s", "processor s", "peak memory", "plays/s", "per processor s"), rows))
+    head = ["what", "plays", "wall s", "processor s", "peak memory", "plays/s", "per processor s"]
+    print(table(head, rows))
+    keep("simulate", {"tables": [{"head": head, "rows": rows}]}, results)
 
 
 def _measure(name: str, options: list[str]) -> tuple:

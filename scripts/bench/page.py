@@ -1,0 +1,124 @@
+"""The tables of docs/performance.md, printed from what the benchmarks left: ``python -m scripts.bench.page [--write]``.
+
+Each benchmark keeps its figures as JSON (``keep``), with the machine they were taken on; the page shows those and
+nothing that somebody typed. A benchmark that was not run yet has a line that says how to run it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import duckdb
+
+from scripts.home import PROJECT
+
+RESULTS = PROJECT / "scripts/bench/results"
+PAGE = PROJECT / "docs/performance.md"
+PLACE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def keep(name: str, figures: Mapping[str, Any], folder: Path = RESULTS) -> Path:
+    """Write a benchmark's figures down, with the machine they were taken on."""
+    machine = {"cpus": os.cpu_count(), "memory_gb": _memory_gb(), "system": platform.system(),
+               "python": platform.python_version(), "duckdb": duckdb.__version__}  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps({"machine": machine, **figures}, indent=1) + "\n")
+    return path
+
+
+def _memory_gb() -> int:
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)
+
+
+def tables(folder: Path = RESULTS) -> dict[str, str]:
+    """The Markdown of each benchmark's figures, by name."""
+    found = {}
+    for name, (show, command) in PAGES.items():
+        path = folder / f"{name}.json"
+        if path.exists():
+            kept = json.loads(path.read_text())
+            found[name] = f"{show(kept)}\n\n{_machine(kept['machine'])} `{command}`"
+        else:
+            found[name] = f"Not measured yet: `{command}`"
+    return found
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    return (
+        f"Measured on {machine['cpus']} cores and {machine['memory_gb']} GB of memory, {machine['system']}, Python "
+        f"{machine['python']}, DuckDB {machine['duckdb']}:"
+    )
+
+
+def _nights(kept: Mapping[str, Any]) -> str:
+    head = ["history", "plays", "one night, s", "nothing stale, s", "dbt's start-up, s", "peak memory, GB",
+            "warehouse, GB", "landing, GB"]  # fmt: skip
+    rows = [
+        [f"{row['days']} days", f"{row['plays']:,}", row["night_seconds"], row["nothing_new_seconds"],
+         row["startup_seconds"], row["peak_gb"], row["warehouse_gb"], row["landing_gb"]]
+        for row in kept["rows"]
+    ]  # fmt: skip
+    first, last = kept["rows"][0], kept["rows"][-1]
+    return (
+        f"{_markdown(head, rows)}\n\n"
+        f"A night after {last['days']} days costs **{kept['night_ratio']}** times one after {first['days']} days. "
+        f"First load of {first['plays']:,} plays: {first['first_load_seconds']} s, the same statements bare in DuckDB "
+        f"{first['bare_seconds']} s: **{first['ratio_to_bare']}** times."
+    )
+
+
+def _lines(kept: Mapping[str, Any]) -> str:
+    return "\n\n".join(_markdown(part["head"], part["rows"]) for part in kept["tables"])
+
+
+PAGES: dict[str, tuple[Callable[[Mapping[str, Any]], str], str]] = {
+    "nights": (_nights, ".venv/bin/python -m scripts.bench.nights"),
+    "simulate": (_lines, ".venv/bin/python -m scripts.bench.simulate"),
+    "land": (_lines, ".venv/bin/python -m scripts.bench.land --threads 1 --threads 2"),
+}
+
+
+def _markdown(head: list[str], rows: list[list[Any]]) -> str:
+    """A table; numbers to the right."""
+    is_number = [all(_looks_number(row[i]) for row in rows) for i in range(len(head))]
+    lines = [head, [" ---: " if number else " --- " for number in is_number], *[[*map(_cell, row)] for row in rows]]
+    return "\n".join(
+        "|" + "|".join(cell if cell.startswith(" -") else f" {cell} " for cell in row) + "|" for row in lines
+    )
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _looks_number(value: object) -> bool:
+    return value is None or isinstance(value, int | float) or str(value).replace(",", "").replace(".", "").isdigit()
+
+
+def filled(text: str, found: Mapping[str, str]) -> str:
+    """A page with its figures as they were last measured."""
+    return PLACE.sub(lambda place: f"{place[1]}{found[place[2]]}\n{place[3]}", text)
+
+
+@click.command()
+@click.option("--write", is_flag=True, help="Put the tables into docs/performance.md.")
+def main(write: bool) -> None:
+    """Print the tables of docs/performance.md."""
+    found = tables()
+    if write:
+        PAGE.write_text(filled(PAGE.read_text(), found))
+        return
+    for name, text in found.items():
+        click.echo(f"{name}\n\n{text}\n")
+
+
+if __name__ == "__main__":
+    main()
