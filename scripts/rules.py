@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from scripts.console import FAILED, Stop, say
+from scripts.console import FAILED, Stop, count, say
 from scripts.home import PROJECT
 
 EXCEPTIONS = PROJECT / "seeds" / "rule_exceptions.csv"
@@ -276,12 +276,17 @@ def rules(listed: bool) -> None:
     """
     if listed:
         for rule in RULES:
-            click.echo(f"{rule.__name__.replace('_', ' ')}\n    {(rule.__doc__ or '').strip()}")
+            click.echo(f"{rule.__name__}\n    {(rule.__doc__ or '').strip()}")
         return
     manifest = parsed()
     found = unexcused(findings(manifest))
     for finding in found:
-        say("rules", f"{finding.name}: {finding.problem} ({finding.rule.replace('_', ' ')})")
+        say("rules", f"{finding.name}: {finding.problem} ({finding.rule})")
     if found:
-        raise Stop(f"{len(found)} broken rules; repair them or give a reason in seeds/rule_exceptions.csv", FAILED)
+        line = f'{found[0].rule},{found[0].name},"why it is right here"'
+        raise Stop(
+            f"{count(len(found), 'broken rule')}: repair the model (`./nightshift rules --list` says what each rule "
+            f"wants), or where a rule is wrong for it, add a line to {EXCEPTIONS.relative_to(PROJECT)}: {line}",
+            FAILED,
+        )
     say("rules", f"{len(Project(manifest).models)} models keep all {len(RULES)} rules")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 
 import pytest
+from click.testing import CliRunner
 from compiled import manifest
 
+from scripts import rules
 from scripts.rules import RULES, findings, unexcused
 
 MODEL = {
@@ -98,6 +100,15 @@ def test_an_inner_join_may_say_or():
     """Only a join that keeps rows without a partner cannot be hashed with it."""
     code = "select 1 from a left join c on c.i = a.i inner join b on (d < b.valid_to or b.valid_to is null)"
     assert findings(project(raw_code=code)) == []
+
+
+def test_what_to_do_about_a_broken_rule_is_said(monkeypatch):
+    monkeypatch.setattr(rules, "parsed", lambda: project(unit_tested="another"))
+    monkeypatch.setattr(rules, "unexcused", lambda found: found)
+    result = CliRunner().invoke(rules.rules)
+    assert "fct_things: has no unit test (a_mart_has_a_unit_test)" in result.output
+    assert str(result.exception).startswith("1 broken rule: repair the model")
+    assert 'seeds/rule_exceptions.csv: a_mart_has_a_unit_test,fct_things,"why' in str(result.exception)
 
 
 def test_this_project_keeps_the_rules():
