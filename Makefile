@@ -5,7 +5,7 @@ PY := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 UV := $(PY) -m uv pip install --quiet --python $(PY) --require-hashes
 
-.PHONY: night nights plan status test test-nightly test-on-demand bench lint docs pictures clean env env-test postgres
+.PHONY: night hour nights plan status test test-nightly test-on-demand bench lint docs pictures clean env env-test postgres
 .DEFAULT_GOAL := night
 
 # The environment is exactly the lock file; tests need a few packages more.
@@ -34,6 +34,10 @@ postgres:
 
 night: env
 	@./nightshift night --sample
+
+# Headlines of the newest hour the newsroom shipped (HOUR=2026-03-01T14:00Z: of that hour).
+hour: env
+	@./nightshift hour $(if $(HOUR),--at $(HOUR))
 
 # The whole sample: a first load of 60 days, then 35 nights.
 nights: env

@@ -24,6 +24,7 @@ STEPS = {
     "index": "scripts.index",
     "search": "scripts.search",
     "night": "scripts.night",
+    "hour": "scripts.hour",
     "post": "scripts.post",
     "close": "scripts.close",
     "prepare": "scripts.post",

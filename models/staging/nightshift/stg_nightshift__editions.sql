@@ -6,6 +6,7 @@ select
     article_id,
     title,
     url,
+    outlet,
     section,
     outlets,
     score,

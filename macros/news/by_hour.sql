@@ -1,0 +1,49 @@
+{#
+  A table that is made hour by hour: each hour's rows from what is new in it (rows of the model `of` with that value in
+  its column `hour`) and from the table as the hours before left it. From the first hour whose rows are others than those
+  it was made of, all is made again, in order: a file that comes late, an hour that was missed or run twice leave the
+  same rows as if everything had come in time. The model's SQL reads the hour as step_hour().
+#}
+{% materialization by_hour, adapter='duckdb' %}
+  {%- set live = this.incorporate(type='table') -%}
+  {%- set logic = logic_of(model, sql) -%}
+  {{ run_hooks(pre_hooks, inside_transaction=False) }}
+  {%- if planning() -%}
+    {%- do no_operation() -%}
+    {{ return({'relations': []}) }}
+  {%- endif -%}
+  {%- do run_query('create table if not exists ops.hours (relation varchar, hour timestamp, logic varchar, inputs varchar)') -%}
+  {%- if not adapter.get_relation(live.database, live.schema, live.identifier) -%}
+    {%- set columns = [] -%}
+    {%- for column in model.columns.values() -%}{%- do columns.append(column.name ~ ' ' ~ column.data_type) -%}{%- endfor -%}
+    {%- do in_one_transaction(["delete from ops.hours where relation = '" ~ live.identifier ~ "'", 'create table ' ~ live ~ ' (' ~ columns | join(', ') ~ ')']) -%}
+  {%- endif -%}
+  {%- set node = graph.nodes.values() | selectattr('name', 'equalto', config.require('of')) | selectattr('resource_type', 'equalto', 'model') | first -%}
+  {%- set read = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
+  {%- set hour_column = config.require('hour') -%}
+  {%- do run_query('create or replace temp table hours_now as select ' ~ hour_column ~ ' as hour, ' ~ rows_hash(columns_of(read)) ~ ' as inputs from ' ~ read ~ ' where ' ~ hour_column ~ ' <= ' ~ edition_hour() ~ ' group by ' ~ hour_column) -%}
+  {%- set first = run_query("
+    select min(coalesce(hours_now.hour, made.hour))
+    from hours_now
+    full join (select * from ops.hours where relation = '" ~ live.identifier ~ "') as made on hours_now.hour = made.hour
+    where hours_now.inputs is distinct from made.inputs or made.logic is distinct from '" ~ logic ~ "'").rows[0][0] -%}
+  {%- set hours = [] -%}
+  {%- if first -%}
+    {%- set from_there = " hour >= timestamp '" ~ first ~ "'" -%}
+    {%- do in_one_transaction(['delete from ' ~ live ~ ' where' ~ from_there, "delete from ops.hours where relation = '" ~ live.identifier ~ "' and" ~ from_there]) -%}
+    {%- set hours = run_query('select hour from hours_now where' ~ from_there ~ ' order by hour').columns[0].values() -%}
+    {%- for hour in hours -%}
+      {%- do in_one_transaction([
+        "set variable news_hour = '" ~ hour ~ "'",
+        'insert into ' ~ live ~ ' by name ' ~ sql,
+        "insert into ops.hours select '" ~ live.identifier ~ "', hour, '" ~ logic ~ "', inputs from hours_now where hour = timestamp '" ~ hour ~ "'"]) -%}
+    {%- endfor -%}
+  {%- endif -%}
+  {%- do describe(live, false) -%}
+  {%- do no_operation() -%}
+  {{ log(this.identifier ~ ': ' ~ hours | length ~ ' hours', info=true) }}
+  {{ run_hooks(post_hooks, inside_transaction=True) }}
+  {% do adapter.commit() %}
+  {{ run_hooks(post_hooks, inside_transaction=False) }}
+  {{ return({'relations': [live]}) }}
+{% endmaterialization %}

@@ -1,0 +1,1 @@
+"""The newsroom's hour: editions as pages, feeds and JSON."""
