@@ -64,10 +64,8 @@ def manifest() -> dict[str, Any]:
     return json.loads(path.read_bytes()) if path.exists() else {"nodes": {}, "exposures": {}, "groups": {}}
 
 
-def run_dbt(
-    arguments: Sequence[str], lock: int, extra: dict[str, str] | None = None, target: str = TARGET
-) -> Run:
-    """Run dbt once against the night's warehouse (or that of another target); ``arguments`` begin with dbt's own command (``build``, …)."""
+def run_dbt(arguments: Sequence[str], lock: int, extra: dict[str, str] | None = None, target: str = TARGET) -> Run:
+    """Run dbt once against a target's warehouse; ``arguments`` begin with dbt's own command (``build``, …)."""
     shared = hand_down(lock)
     environment = {**shared.pop("env"), **_environment(), **(extra or {})}
     artifact = target_path() / "run_results.json"

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -16,10 +17,12 @@ from typing import Any
 import click
 import duckdb
 import numpy as np
+import yaml
 
 from scripts import console
 from scripts.console import DONE, USAGE, Stop, say, timed
 from scripts.evaluate_recommender import evaluate_recommender
+from scripts.console import DONE, USAGE, Stop, say, timed, warn
 from scripts.home import PROJECT, folder
 from scripts.models import fraud, measures
 from scripts.retrieval.evaluation import evaluate_known_items, evaluate_search
@@ -48,6 +51,7 @@ def evaluate() -> None:
       ./nightshift evaluate search --documents docs.jsonl --queries queries.tsv --qrels qrels.txt
       ./nightshift evaluate recommender --interactions plays.tsv --split time:0.8
       ./nightshift evaluate known-items
+      ./nightshift evaluate news --articles articles.csv --json figures.json
     """
 
 
@@ -280,6 +284,59 @@ def evaluate_streams(plays: Path, truth: Path, json_file: Path | None) -> int:
     print(console.table(header, lines))
     if json_file:
         json_file.write_text(json.dumps(figures, indent=1) + "\n")
+    return DONE
+
+
+@evaluate.command("news")
+@click.option(
+    "--articles",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    required=True,
+    help="CSV with TITLE, STORY, PUBLISHED_AT; ID and URL help.",
+)
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there too."
+)
+def evaluate_news(articles: Path, json_file: Path | None) -> int:
+    """Stories found in a file of articles, fed hour by hour as they were published, against the true ones.
+
+    The SQL is that of ./nightshift hour (int_news__terms, int_news__stories), with its settings. STORY is read by the
+    score alone. Beside it: what the words tell without the time, what the hour tells without the words (sources that
+    were collected story by story give much away by it), and a plain online baseline: TF-IDF, nearest centroid.
+    """
+    from scripts.models import stories
+
+    read = stories.read_articles(articles)
+    for why, number in sorted(read.left_out.items()):
+        warn("evaluate", f"{console.count(number, 'row')} {why} left out")
+    models = stories.compiled_models()
+    half_life = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]["story_half_life_hours"]
+    ways = {
+        "nightshift": lambda: stories.stories_of(read.articles, models),
+        "nightshift, no decay": lambda: stories.stories_of(read.articles, stories.without_time(models, half_life)),
+        "hour alone": lambda: stories.by_hour_alone(read.articles),
+        "online baseline": lambda: stories.online_baseline(read.articles),
+    }
+    figures = {}
+    for name, way in ways.items():
+        began = time.monotonic()
+        figures[name] = stories.b_cubed(read.truth, way())
+        figures[name]["seconds"] = round(time.monotonic() - began, 1)
+    header = ("way", "bcubed_precision", "bcubed_recall", "bcubed_f1", "clusters", "seconds")
+    lines = [[name, *(_shown(found[key]) for key in header[1:])] for name, found in figures.items()]
+    say("evaluate", f"{len(read.truth):,} articles, {len(set(read.truth.values())):,} true stories")
+    print(console.table(header, lines))
+    if json_file:
+        document = {
+            "articles": len(read.truth),
+            "left_out": sum(read.left_out.values()),
+            "true_stories": len(set(read.truth.values())),
+            **figures["nightshift"],
+            "baseline": figures["online baseline"],
+            "no_decay": figures["nightshift, no decay"],
+            "hour_alone": figures["hour alone"],
+        }
+        json_file.write_text(json.dumps(document, indent=1) + "\n")
     return DONE
 
 

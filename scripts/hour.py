@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import click
-import duckdb
 
 from scripts import fingerprint
 from scripts.build import UNIT_TESTS, prepare
@@ -41,15 +39,15 @@ PATIENCE = {"hour": 600.0, "landing": 5.0}
 @click.option(
     "--at",
     type=click.DateTime(["%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H", "%Y-%m-%d %H:%M"]),
-    help="The hour (UTC) to make the headlines of; what happened after its end stays hidden. Default: the newest there is.",
+    help="The hour (UTC) of the headlines; what happened after its end stays hidden. Default: the newest there is.",
 )
 def hour(at: datetime | None) -> int:
     """Headlines of the hour: land what the newsroom shipped, find stories, rank them, test, publish.
 
     It has a warehouse, a target folder and a lock of its own (hourly/ under NIGHTSHIFT_HOME), so a night may run
-    meanwhile. The hour of 14:00 is made of everything that happened before 15:00. An hour that was missed is made up for
-    by the next; one run twice, or after a file that came late, gives what it would have given with everything in time.
-    When an hour is made again that is older than what readers see, they go on seeing the newest.
+    meanwhile. The hour of 14:00 is made of everything that happened before 15:00. An hour that was missed is made up
+    for by the next; one run twice, or after a file that came late, gives what it would have given with everything in
+    time. When an hour is made again that is older than what readers see, they go on seeing the newest.
 
     Readers find published/hourly/current: a page, an Atom feed and JSON for each edition, and headlines.parquet. Each
     edition is put on record in the landing, from where the night reads it (news.fct_headlines).
@@ -154,7 +152,9 @@ def _build(wanted: datetime, lock: int) -> bool:
     with own_home():
         with warehouse() as connection:
             prepare(connection, wanted.date())
-            connection.execute("create or replace table ops.edition_hour as select cast(? as timestamp) as hour", [wanted])
+            connection.execute(
+                "create or replace table ops.edition_hour as select cast(? as timestamp) as hour", [wanted]
+            )
         definitions = fingerprint.of_models()
         is_known_good = read_json(folder("warehouse") / UNIT_TESTS) == {"passed": definitions}
         left_out = ["--exclude-resource-type", "unit_test"] if is_known_good else []
@@ -228,8 +228,8 @@ def _write_table(path: Path) -> None:
     """The same rows for programs, with the columns of news.fct_headlines."""
     with own_home(), warehouse(read_only=True) as connection:
         connection.execute(
-            "copy (select edition, edition_at, cast(edition_at as date) as edition_on, rank, story_id, article_id, title, url, "
-            "outlet, section, reason_text, outlets, score from news.headlines_now order by edition, rank) "
+            "copy (select edition, edition_at, cast(edition_at as date) as edition_on, rank, story_id, article_id, "
+            "title, url, outlet, section, reason_text, outlets, score from news.headlines_now order by edition, rank) "
             f"to '{path}' (format parquet)"
         )
 
@@ -253,7 +253,7 @@ def _commit(wanted: datetime, rows: list[dict[str, Any]]) -> None:
 def _remove_old() -> None:
     """Keep the editions of the last hours."""
     published = folder("published") / "hourly"
-    here = os.readlink(published / CURRENT) if (published / CURRENT).is_symlink() else None
+    here = str((published / CURRENT).readlink()) if (published / CURRENT).is_symlink() else None
     kept = sorted(
         entry.name for entry in published.iterdir()
         if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".")
