@@ -119,7 +119,8 @@ def test_two_stories_become_one_when_evidence_comes_and_the_redirect_stays(model
     together = story_of(models)
     assert together["n001"] == together["n002"] == min(apart["n001"], apart["n002"])
     redirects = models.rows(
-        "select distinct former_story_id, story_id from intermediate.int_news__stories where former_story_id is not null"
+        "select distinct former_story_id, story_id from intermediate.int_news__stories "
+        "where former_story_id is not null"
     )
     assert redirects == [(max(apart["n001"], apart["n002"]), together["n001"])]
 
@@ -135,7 +136,7 @@ def test_the_order_of_rows_and_copies_of_them_change_nothing(models, seed):
 
 
 def test_an_outlet_that_floods_is_one_voice(models):
-    flood = [article(100 + n, "Ten reasons to listen today", outlet="flood") for n in range(300)]
+    flood = [article(100 + n, "Ten reasons to listen today", outlet="flood", section="live") for n in range(300)]
     found = world(headlines(models, [*three_events(), *flood]))
     assert sum(row["outlet"] == "flood" for row in found) == 1
     assert found[-1]["outlet"] == "flood"
