@@ -50,7 +50,9 @@ def article(number: int, title: str | None, at: datetime = HOUR, **other: object
     return {**row, **other}
 
 
-def read(number: int, article_id: str, reader: str, event: str = "read", dwell: int = 30_000, country: str = "US"):
+def read(
+    number: int, article_id: str, reader: str, event: str = "read", dwell: int | None = 30_000, country: str = "US"
+):
     return {
         "event_id": f"e{number}", "article_id": article_id, "reader_id": reader, "event": event, "country": country,
         "dwell_ms": dwell, "occurred_at": HOUR,
@@ -198,6 +200,7 @@ def test_editors_pin_split_and_merge(models):
 
 def test_readers_move_a_story_and_machines_do_not(models):
     people = [read(n, "n003", f"reader-{n}") for n in range(15)]
+    people += [read(50 + n, "n000", f"reader-{n}", event="impression", dwell=None) for n in range(15)]
     assert world(headlines(models, three_events(), people))[0]["title"] in CHIQUITA
     plain = world(headlines(models, three_events()))
     machine = [read(n, "n003", "machine", dwell=200) for n in range(60)]
@@ -209,7 +212,7 @@ def test_readers_move_a_story_and_machines_do_not(models):
 
 def test_what_happened_after_the_hour_is_not_seen_and_tomorrow_is_today(models):
     later = article(60, "Volcano erupts in Iceland", HOUR + timedelta(hours=1))
-    dated = article(61, "Glacier melts in Norway", HOUR, published_at=HOUR + timedelta(days=1))
+    dated = article(61, "Glacier melts in Norway", HOUR, published_at=HOUR + timedelta(days=1), section="live")
     found = world(headlines(models, [*three_events(), later, dated]))
     assert "n060" not in {row["article_id"] for row in found}
     assert next(row for row in found if row["article_id"] == "n061")["published_at"] == HOUR
