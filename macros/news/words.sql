@@ -3,6 +3,11 @@
   {{- return("regexp_replace(lower(strip_accents(replace(regexp_replace(left(" ~ text ~ ", 2000), '<[^>]*>', ' ', 'g'), '’', ''''))), '\\b([a-z])\\.([a-z])\\b\\.?', '\\1\\2', 'g')") -}}
 {% endmacro %}
 
+{# What an address says behind its host, numbers left out. #}
+{% macro address_path(url) %}
+  {{- return("regexp_replace(regexp_replace(regexp_replace(coalesce(" ~ url ~ ", ''), '^[a-zA-Z]+://[^/]*', ''), '[?#].*$', ''), '[0-9]+', ' ', 'g')") -}}
+{% endmacro %}
+
 {# Its words in order. Chinese, Japanese and Korean are written without spaces: there a word is every two signs. #}
 {% macro news_words(text) %}
   {%- set signs = '\\p{Han}\\p{Hiragana}\\p{Katakana}\\p{Hangul}' -%}

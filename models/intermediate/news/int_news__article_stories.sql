@@ -19,8 +19,10 @@ as_split as (
     left join splits on folded.article_id = splits.article_id
 ),
 
-merges as (
-    select distinct least(former.story_id, latter.story_id) as story_id, greatest(former.story_id, latter.story_id) as former_story_id
+joinings as (
+    select distinct
+        least(former.story_id, latter.story_id) as story_id,
+        greatest(former.story_id, latter.story_id) as former_story_id
     from {{ ref('int_news__overrides') }} as overrides
     inner join as_split as former on overrides.article_id = former.article_id
     inner join as_split as latter on overrides.other_article_id = latter.article_id
@@ -28,12 +30,12 @@ merges as (
 ),
 
 edges as (
-    select story_id as one, former_story_id as other from merges
+    select story_id as one, former_story_id as other from joinings
     union
-    select former_story_id, story_id from merges
+    select former_story_id, story_id from joinings
 ),
 
--- merges may follow upon merges: the oldest story that can be reached gives the id
+-- merges may follow upon joinings: the oldest story that can be reached gives the id
 reached as (
     select one as story_id, other as into_story from edges
     union
@@ -43,7 +45,9 @@ reached as (
 ),
 
 oldest as (
-    select story_id, min(into_story) as into_story from reached group by story_id
+    select story_id, min(into_story) as into_story
+    from reached
+    group by story_id
 ),
 
 final as (

@@ -1,11 +1,15 @@
 with articles as (
-    select * from {{ ref('int_news__live_articles') }} where can_lead
+    select *
+    from {{ ref('int_news__live_articles') }}
+    where can_lead
 ),
 
 editions as (
     select 'world' as edition
     union
-    select country from articles where country is not null
+    select country
+    from articles
+    where country is not null
 ),
 
 -- an outlet speaks once, with the first it said: who repeats himself is neither many nor new
@@ -42,7 +46,7 @@ reading as (
     inner join articles on interest.article_id = articles.article_id
     where
         interest.hour <= {{ edition_hour() }}
-        and interest.occurred_on >= cast({{ edition_hour() }} as date) - {{ (var('story_reach_hours') | int) // 24 + 1 }}
+        and interest.occurred_on >= cast({{ edition_hour() }} as date) - {{ reach_days() }}
     group by articles.story_id, interest.country
 ),
 
@@ -58,7 +62,11 @@ interest as (
 ),
 
 usual as (
-    select edition, sum(read) / cast(greatest(sum(shown), 1) as double) as share from interest group by edition
+    select
+        edition,
+        sum(read) / cast(greatest(sum(shown), 1) as double) as share
+    from interest
+    group by edition
 ),
 
 final as (

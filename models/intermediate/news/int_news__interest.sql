@@ -10,7 +10,9 @@ with events as (
         dwell_ms,
         occurred_on,
         date_trunc('hour', occurred_at) as hour,
-        row_number() over (partition by event_id order by _arrived_on, _dump_id, _source_file, _source_line) as copy_number
+        row_number() over (
+            partition by event_id order by _arrived_on, _dump_id, _source_file, _source_line
+        ) as copy_number
     from {{ ref('stg_newsroom__reader_events') }}
     where {{ stale_days('occurred_on') }}
 ),

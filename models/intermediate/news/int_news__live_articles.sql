@@ -5,11 +5,13 @@ with newest as (
     from {{ ref('int_news__versions') }}
     where
         updated_at < {{ edition_hour() }} + interval 1 hour
-        and published_on >= cast({{ edition_hour() }} as date) - {{ (var('story_reach_hours') | int) // 24 + 1 }}
+        and published_on >= cast({{ edition_hour() }} as date) - {{ reach_days() }}
 ),
 
 banned as (
-    select distinct article_id from {{ ref('int_news__overrides') }} where action = 'ban'
+    select distinct article_id
+    from {{ ref('int_news__overrides') }}
+    where action = 'ban'
 ),
 
 final as (

@@ -10,37 +10,25 @@ with stories as (
         leads.published_at,
         leads.correction_title,
         leads.correction_url,
-        greatest(date_diff('second', stories.newest_at, {{ edition_hour() }} + interval 1 hour), 0) / 3600.0 as age_hours
+        greatest(
+            date_diff('second', stories.newest_at, {{ edition_hour() }} + interval 1 hour), 0
+        ) / 3600.0 as age_hours
     from {{ ref('int_news__edition_stories') }} as stories
     inner join {{ ref('int_news__story_leads') }} as leads
         on stories.edition = leads.edition and stories.story_id = leads.story_id
 ),
 
 formula as (
-    select max(formula) as formula from {{ ref('headline_ranking') }} where is_used
+    select max(formula) as formula
+    from {{ ref('headline_ranking') }}
+    where is_used
 ),
 
 scored as (
     select
         stories.*,
         formula.formula,
-        case formula.formula
-            when 'hacker_news' then
-                (stories.outlets + stories.read - 1)
-                / pow(stories.age_hours + {{ ranking('hacker_news', "'offset_hours'") }}, {{ ranking('hacker_news', "'gravity'") }})
-            -- seconds since the day from which Reddit counts
-            when 'reddit_hot' then
-                log10(greatest(stories.outlets + stories.read, 1))
-                + date_diff('second', timestamp '2005-12-08 07:46:43', stories.newest_at)
-                / {{ ranking('reddit_hot', "'seconds_for_tenfold'") }}
-            else
-                (
-                    {{ ranking('nightshift', "'outlet_weight'") }} * log2(1 + stories.outlets)
-                    + {{ ranking('nightshift', "'interest_weight'") }} * stories.interest
-                    + {{ ranking('nightshift', "'local_weight'") }} * log2(1 + stories.local_outlets)
-                )
-                * pow(0.5, stories.age_hours / {{ ranking('nightshift', "'half_life_hours'") }})
-        end as raw_score
+        {{ ranking_score('formula.formula') }} as raw_score
     from stories
     cross join formula
 ),
@@ -51,22 +39,51 @@ weights as (
     where formula = 'nightshift' and parameter like 'section %'
 ),
 
+pinned as (
+    select distinct stories.story_id, pins.country
+    from {{ ref('int_news__overrides') }} as pins
+    inner join {{ ref('int_news__article_stories') }} as stories on pins.article_id = stories.article_id
+    where pins.action = 'pin' and (pins.expires_at is null or pins.expires_at > {{ edition_hour() }})
+),
+
+editions as (
+    select distinct edition from scored
+),
+
+pinned_there as (
+    select distinct editions.edition, pinned.story_id
+    from pinned
+    inner join editions
+        on pinned.country is null or pinned.country = editions.edition
+),
+
 final as (
     select
-        scored.* exclude (raw_score),
-        cast(round(scored.raw_score * case when scored.formula = 'nightshift' then coalesce(weights.weight, 1) else 1 end, 6) as decimal(18, 6)) as score,
-        exists (
-            select 1
-            from {{ ref('int_news__overrides') }} as pins
-            inner join {{ ref('int_news__article_stories') }} as pinned on pins.article_id = pinned.article_id
-            where
-                pins.action = 'pin'
-                and pinned.story_id = scored.story_id
-                and (pins.expires_at is null or pins.expires_at > {{ edition_hour() }})
-                and (pins.country is null or pins.country = scored.edition)
-        ) as is_pinned
+        scored.edition,
+        scored.story_id,
+        scored.article_id,
+        scored.title,
+        scored.url,
+        scored.outlet,
+        scored.section,
+        scored.language,
+        scored.published_at,
+        scored.correction_title,
+        scored.correction_url,
+        scored.outlets,
+        scored.countries,
+        scored.local_outlets,
+        scored.shown,
+        scored.read,
+        scored.age_hours,
+        scored.formula,
+        pinned_there.story_id is not null as is_pinned,
+        cast(round(
+            scored.raw_score * case when scored.formula = 'nightshift' then coalesce(weights.weight, 1) else 1 end, 6
+        ) as decimal(18, 6)) as score
     from scored
     left join weights on scored.section = weights.section
+    left join pinned_there on scored.edition = pinned_there.edition and scored.story_id = pinned_there.story_id
 )
 
 select * from final

@@ -24,7 +24,9 @@ spread as (
 ),
 
 rarity as materialized (
-    select recent.term, cast(round(1000 * ln((max(spread.hours) + 1.0) / count(distinct recent.seen_hour))) as bigint) as weight
+    select
+        recent.term,
+        cast(round(1000 * ln((max(spread.hours) + 1.0) / count(distinct recent.seen_hour))) as bigint) as weight
     from recent
     cross join spread
     group by recent.term
@@ -69,7 +71,9 @@ unit_terms as materialized (
     select
         unit,
         term,
-        sum(cast(round(weight * pow(0.5, date_diff('hour', seen_hour, {{ step_hour() }}) / {{ var('story_half_life_hours') }})) as bigint)) as weight
+        sum(cast(round(
+            weight * pow(0.5, date_diff('hour', seen_hour, {{ step_hour() }}) / {{ var('story_half_life_hours') }})
+        ) as bigint)) as weight
     from directions
     group by unit, term
 ),
@@ -96,7 +100,7 @@ needed as materialized (
     select
         {{ var('story_evidence') }}
         * (
-            (select coalesce(cast(sum(cast(late as hugeint) * early) as double), 0) from chance) / 1e12
+            (select coalesce(cast(sum(cast(chance.late as hugeint) * chance.early) as double), 0) from chance) / 1e12
             + {{ var('story_chance') }} * {{ var('story_chance_pairs') }}
         )
         / (late * early + {{ var('story_chance_pairs') }}) as link
@@ -109,12 +113,19 @@ sizes as materialized (
     group by unit
 ),
 
+term_units as (
+    select term, count(*) as units
+    from unit_terms
+    group by term
+),
+
 -- terms of very many stories join nothing, and would cost the square of them
 inverted as materialized (
     select unit_terms.unit, unit_terms.term, unit_terms.weight, sizes.is_new
     from unit_terms
     inner join sizes on unit_terms.unit = sizes.unit
-    where unit_terms.term in (select term from unit_terms group by term having count(*) <= {{ var('story_term_reach') }})
+    inner join term_units on unit_terms.term = term_units.term
+    where term_units.units <= {{ var('story_term_reach') }}
 ),
 
 pairs as materialized (
@@ -132,7 +143,9 @@ merged as (
     union all
     (
         with counted as (
-            select cluster, sum(articles) as articles from merged group by cluster
+            select cluster, sum(articles) as articles
+            from merged
+            group by cluster
         ),
 
         links as (
@@ -152,13 +165,13 @@ merged as (
             from links
             inner join counted as former on links.one = former.cluster
             inner join counted as latter on links.other = latter.cluster
-            where links.shared / (former.articles * latter.articles) >= (select link from needed)
+            where links.shared / (former.articles * latter.articles) >= (select needed.link from needed)
         ),
 
         both_ways as (
             select one as cluster, other as partner, link from strong
             union all
-            select other, one, link from strong
+            select other as cluster, one as partner, link from strong
         ),
 
         best as (
@@ -182,15 +195,21 @@ merged as (
             inner join best as latter on former.partner = latter.cluster and former.cluster = latter.partner
         )
 
-        select merged.round + 1, merged.unit, coalesce(mutual.joined, merged.cluster), merged.articles
+        select
+            merged.round + 1 as round,
+            merged.unit,
+            coalesce(mutual.joined, merged.cluster) as cluster,
+            merged.articles
         from merged
         left join mutual on merged.cluster = mutual.cluster
-        where exists (select 1 from mutual)
+        where (select count(joining.cluster) from mutual as joining) > 0
     )
 ),
 
 clusters as (
-    select unit, cluster from merged where round = (select max(round) from merged)
+    select unit, cluster
+    from merged
+    where round = (select max(rounds.round) from merged as rounds)
 ),
 
 -- of stories that become one the oldest gives its id; a new one is named by its hour and its first article
@@ -213,12 +232,17 @@ decided as (
     where articles.unit <> named.story_id
 ),
 
+redirects as (
+    select distinct unit, story_id
+    from decided
+    where not starts_with(unit, 'new ')
+),
+
 -- a story that went into another takes along its articles of long ago
 followers as (
     select former.article_id, redirects.story_id, redirects.unit
     from {{ this }} as former
-    inner join (select distinct unit, story_id from decided where not starts_with(unit, 'new ')) as redirects
-        on former.story_id = redirects.unit
+    inner join redirects on former.story_id = redirects.unit
     where former.hour < {{ step_hour() }} - interval {{ var('story_reach_hours') }} hour
 ),
 
@@ -230,7 +254,7 @@ final as (
         case when not starts_with(unit, 'new ') then unit end as former_story_id
     from decided
     union
-    select {{ step_hour() }}, article_id, story_id, unit from followers
+    select {{ step_hour() }} as hour, article_id, story_id, unit as former_story_id from followers
 )
 
 select * from final

@@ -15,7 +15,10 @@ ranked as (
         articles.published_at,
         row_number() over (
             partition by editions.edition, articles.story_id
-            order by case when articles.country = editions.edition then 0 else 1 end, articles.published_at, articles.article_id
+            order by
+                case when articles.country = editions.edition then 0 else 1 end,
+                articles.published_at,
+                articles.article_id
         ) as place
     from {{ ref('int_news__live_articles') }} as articles
     cross join editions

@@ -7,21 +7,41 @@ with articles as (
         seen_hour,
         language,
         {{ news_text('title') }} as title_text,
-        {{ news_text("regexp_replace(regexp_replace(coalesce(url, ''), '^[a-zA-Z]+://[^/]*', ''), '[?#].*$', '')") }} as url_text
+        {{ news_text(address_path('url')) }} as url_text
     from {{ ref('int_news__versions') }}
     where version_number = 1 and {{ stale_days('published_on') }}
 ),
 
 parts as (
-    select article_id, published_on, seen_hour, language, false as is_url, {{ news_words('title_text') }} as words from articles
+    select
+        article_id,
+        published_on,
+        seen_hour,
+        language,
+        false as is_url,
+        {{ news_words('title_text') }} as words
+    from articles
     union all
     -- the address often spells out what the title cuts short; the numbers in it mean nothing
-    select article_id, published_on, seen_hour, 'url' as language, true as is_url, {{ news_words("regexp_replace(url_text, '[0-9]+', ' ', 'g')") }} as words
+    select
+        article_id,
+        published_on,
+        seen_hour,
+        'url' as language,
+        true as is_url,
+        {{ news_words('url_text') }} as words
     from articles
 ),
 
 spelled as (
-    select article_id, published_on, seen_hour, language, is_url, unnest(words) as word, generate_subscripts(words, 1) as place
+    select
+        article_id,
+        published_on,
+        seen_hour,
+        language,
+        is_url,
+        unnest(words) as word,
+        generate_subscripts(words, 1) as place
     from parts
 ),
 

@@ -15,7 +15,9 @@ with copies as (
         outlets,
         score,
         reason_text,
-        row_number() over (partition by edition, published_at, rank order by _arrived_on desc, _dump_id, _source_line) as copy_number
+        row_number() over (
+            partition by edition, published_at, rank order by _arrived_on desc, _dump_id, _source_line
+        ) as copy_number
     from {{ ref('stg_nightshift__editions') }}
     where {{ stale_days('published_on') }}
 ),
