@@ -20,9 +20,8 @@ import numpy as np
 import yaml
 
 from scripts import console
-from scripts.console import DONE, USAGE, Stop, say, timed
-from scripts.evaluate_recommender import evaluate_recommender
 from scripts.console import DONE, USAGE, Stop, say, timed, warn
+from scripts.evaluate_recommender import evaluate_recommender
 from scripts.home import PROJECT, folder
 from scripts.models import fraud, measures
 from scripts.retrieval.evaluation import evaluate_known_items, evaluate_search
