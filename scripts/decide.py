@@ -43,6 +43,7 @@ def decide() -> int:
         fault_point("decide:before-commit")
         for day, decisions in sorted(by_day.items()):
             commit("decisions", decisions, arrived_on=day + timedelta(days=1))
+        fault_point("decide:after-commit")
     bands = ", ".join(f"{band} {sum(row['band'] == band for row in made):,}" for band in ("accept", "review", "refuse"))
     say("decide", f"{count(len(made), 'payment')}: {bands}")
     return DONE

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 import duckdb
-import numpy as np
 import yaml
 
 from scripts import console
-from scripts.console import DONE, USAGE, Stop, say, timed, warn
+from scripts.console import DONE, REFUSED, USAGE, Stop, say, warn
 from scripts.evaluate_recommender import evaluate_recommender
 from scripts.home import PROJECT, folder
-from scripts.models import fraud, measures
+from scripts.models import handbook
 from scripts.retrieval.evaluation import evaluate_known_items, evaluate_search
 
 HANDBOOK = PROJECT / "examples" / "fraud_handbook"
 TRANSACTIONS = PROJECT / "../shared/data/fraud_handbook/transactions.parquet"
 NEEDED = ("TRANSACTION_ID", "TX_DATETIME", "CUSTOMER_ID", "TERMINAL_ID", "TX_AMOUNT", "TX_FRAUD")
-DELAY, WEEK, TRAINING_DAYS, WARM_UP_DAYS = 7, 7, 90, 39
-BOOK = (
-    "amount", "is_weekend", "is_night",
-    *(f"account_{what}_{days}d" for what in ("count", "mean_amount") for days in (1, 7, 30)),
-    *(f"terminal_{what}_{days}d" for what in ("settled", "risk") for days in (1, 7, 30)),
-)  # fmt: skip
 
 
 @click.group()
@@ -67,102 +59,84 @@ evaluate.add_command(evaluate_known_items)
     help="Parquet with the handbook's columns (default: ../shared/data/fraud_handbook/transactions.parquet).",
 )
 @click.option(
-    "--test-week", type=click.DateTime(["%Y-%m-%d"]), default="2018-08-08", show_default=True, help="Its first day."
-)
+    "--test-week", "test_weeks", type=click.DateTime(["%Y-%m-%d"]), multiple=True, default=["2018-08-08"],
+    show_default=True, help="Its first day (several: mean and spread over them, too).",
+)  # fmt: skip
+@click.option("--held-out", is_flag=True, help="Also four weeks that nothing was ever tuned on, with mean and spread.")
 @click.option("--only", multiple=True, help="Only this candidate (may be given several times).")
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the table there too.")
 def evaluate_fraud(
-    example: str, transactions: Path | None, test_week: datetime, only: tuple[str, ...], json_file: Path | None
-) -> int:
+    example: str, transactions: Path | None, test_weeks: tuple[datetime, ...], held_out: bool, only: tuple[str, ...],
+    json_file: Path | None,
+) -> int:  # fmt: skip
     """All candidates on one week of card transactions, by the protocol of the Fraud Detection Handbook.
 
     The transactions pass through the product's own landing, feature SQL (fct_payment_features) and training. A label is
     known seven days after its transaction, to the second; training ends seven days before the test week; customers
     known to be compromised before a day of the test are left out of that day. Candidates named book_… use the
-    handbook's fifteen features and its one week of training; nightshift is what `train fraud` makes, from 90 days.
+    handbook's fifteen features and its one week of training; our_… and nightshift our features and 90 days;
+    nightshift is what `train fraud` makes. Where the file tells the scenarios, the ceiling of any model is said, too.
+
+    \b
+    Examples
+      ./nightshift evaluate fraud --example handbook
+      ./nightshift evaluate fraud --example handbook --held-out --only nightshift
+      ./nightshift evaluate fraud --example handbook --test-week 2018-08-22 --json figures.json
     """
-    state = _prepare(transactions or TRANSACTIONS)
-    rows = read_handbook(state)
-    table = [{"name": name, **figures} for name, figures in score_week(rows, test_week.date(), only)]
-    if not table:
-        raise Stop(f"no such candidate; there are {', '.join(CANDIDATES)}", USAGE)
-    header = ("name", "auc_roc", "average_precision", "card_precision@100", "shipped")
-    print(console.table(header, [[_shown(line[name]) for name in header] for line in table]))
+    source = transactions or TRANSACTIONS
+    if unknown := set(only) - set(handbook.CANDIDATES):
+        raise Stop(f"no candidate {', '.join(sorted(unknown))}; there are {', '.join(handbook.CANDIDATES)}", USAGE)
+    state = _prepare(source)
+    rows = handbook.read_handbook(state)
+    is_knowable = handbook.knowable(state, source)
+    weeks = []
+    for day in dict.fromkeys([*(week.date() for week in test_weeks), *(handbook.HELD_OUT if held_out else ())]):
+        table = [{"name": name, **figures} for name, figures in handbook.score_week(rows, day, only)]
+        found = {"test_week": str(day), "candidates": table}
+        if is_knowable is not None:
+            found["ceiling"] = handbook.ceiling(rows, is_knowable, day)
+        _print_week(found)
+        weeks.append(found)
+    result = dict(weeks[0])
+    if len(weeks) > 1:
+        # the weeks held out are told apart from the one that is published
+        kept = [week for week in weeks if not held_out or week["test_week"] in map(str, handbook.HELD_OUT)]
+        others = [week["candidates"] for week in kept]
+        result |= {"weeks": weeks, "over_weeks": handbook.spread(others)}
+        names = [f"{name}{more}" for name in handbook.MEASURES for more in ("", "_deviation")]
+        print(f"\n  mean and deviation over {len(others)} weeks{' held out' if held_out else ''}")
+        print(
+            console.table(
+                ("name", *names), [[_shown(line[n]) for n in ("name", *names)] for line in result["over_weeks"]]
+            )
+        )
     if json_file:
-        json_file.write_text(json.dumps({"test_week": str(test_week.date()), "candidates": table}, indent=1) + "\n")
+        json_file.write_text(json.dumps(result, indent=1) + "\n")
     return DONE
 
 
+def _print_week(found: dict[str, Any]) -> None:
+    header = ("name", *handbook.MEASURES, "shipped")
+    print(f"\n  test week {found['test_week']}")
+    print(console.table(header, [[_shown(line[name]) for name in header] for line in found["candidates"]]))
+    if limit := found.get("ceiling"):
+        chance = ", ".join(
+            f"{name} {_shown(limit['by_chance_mean'][name])} ± {_shown(limit['by_chance_deviation'][name])} "
+            f"({_shown(limit['by_exposure'][name])})"
+            for name in handbook.MEASURES
+        )
+        print(
+            f"  ceiling: {limit['frauds_nobody_could_know']} of {limit['frauds']} frauds are at terminals where none "
+            "had been reported yet: nothing tells them apart.\n"
+            "  All others ranked first, these by chance (by the days since a genuine payment there):\n"
+            f"  {chance}"
+        )
+
+
 def _shown(value: object) -> object:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-@dataclass(frozen=True)
-class Week:
-    """One week of the protocol: which rows are learned from, which are tested."""
-
-    book_training: np.ndarray
-    training: np.ndarray
-    test: np.ndarray
-
-
-def score_week(rows: fraud.Rows, test_week: date, only: tuple[str, ...] = ()) -> list[tuple[str, dict[str, Any]]]:
-    """Figures of all candidates on one week."""
-    week = cut(rows, (test_week - date(1970, 1, 1)).days)
-    tested = rows.take(week.test)
-    cards = measures.Cards(tested.day, tested.account, tested.truth)
-    found = []
-    for name, candidate in CANDIDATES.items():
-        if only and name not in only:
-            continue
-        with timed("evaluate", f"{name} trained") as said:
-            score = candidate(rows, week)
-            if score is None:
-                said.append(f"{name} left out: its library is not installed (requirements-test.lock has it)")
-                continue
-        figures = {
-            "auc_roc": measures.auc_roc(tested.truth, score),
-            "average_precision": measures.average_precision(tested.truth, score),
-            "card_precision@100": measures.card_precision(cards, score),
-            "shipped": name == "nightshift",
-        }
-        found.append((name, figures))
-    return found
-
-
-def cut(rows: fraud.Rows, first: int) -> Week:
-    """Training and test of the week that begins on day ``first`` (days since 1970), as the handbook cuts them."""
-    day, bad = rows.day, rows.truth > 0
-    end = first - DELAY
-    learned = (day >= max(day.min() + WARM_UP_DAYS, end - TRAINING_DAYS)) & (day < end)
-    book = (day >= end - WEEK) & (day < end)
-    test = np.zeros(len(rows), bool)
-    known = set(rows.account[book & bad])
-    for offset in range(WEEK):
-        known |= set(rows.account[(day == end + offset - 1) & bad])
-        test |= (day == first + offset) & ~np.isin(rows.account, list(known))
-    if not (learned.any() and test.any()):
-        week = date(1970, 1, 1) + timedelta(days=first)
-        raise Stop(f"the transactions hold no week {week} with training before it", USAGE)
-    return Week(np.flatnonzero(book), np.flatnonzero(learned), np.flatnonzero(test))
-
-
-def read_handbook(state: Path) -> fraud.Rows:
-    """The features as built, in the order of time."""
-    names = list(dict.fromkeys([*BOOK, *(feature.name for feature in fraud.features())]))
-    with duckdb.connect(str(state / "warehouse" / "warehouse.duckdb"), read_only=True) as connection:
-        found = connection.execute(
-            "select features.paid_on - date '1970-01-01' as day, transactions.is_fraud, "
-            "dense_rank() over (order by features.account_id) as account, "
-            f"{', '.join(f'cast(features.{name} as double) as {name}' for name in names)} "
-            "from risk.fct_payment_features as features inner join staging.stg_cards__transactions as transactions "
-            "using (payment_id) order by features.paid_at, payment_id"
-        ).fetchnumpy()
-    values = np.empty((len(found["day"]), len(names)))
-    for position, name in enumerate(names):
-        values[:, position] = np.ma.filled(found.pop(name).astype(float), np.nan)
-    truth = np.ma.filled(found["is_fraud"], 0).astype(np.int8)
-    return fraud.Rows(tuple(names), values, truth, np.asarray(found["day"]).astype(int), np.asarray(found["account"]))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4f}" if isinstance(value, float) else value
 
 
 def _prepare(transactions: Path) -> Path:
@@ -174,18 +148,27 @@ def _prepare(transactions: Path) -> Path:
     columns = {row[0] for row in duckdb.execute("describe from read_parquet(?)", [str(transactions)]).fetchall()}
     if missing := set(NEEDED) - columns:
         raise Stop(f"{transactions.name} has no column {', '.join(sorted(missing))}", USAGE)
-    newest, size = duckdb.execute(
-        "select max(TX_DATETIME), count(*) from read_parquet(?)", [str(transactions)]
+    # of its columns only those that may be known: not the scenario, which explains the fraud
+    selected = (
+        "cast(TRANSACTION_ID as varchar) as TRANSACTION_ID, cast(TX_DATETIME as timestamp) as TX_DATETIME, "
+        "cast(CUSTOMER_ID as varchar) as CUSTOMER_ID, cast(TERMINAL_ID as varchar) as TERMINAL_ID, TX_AMOUNT, "
+        "cast(TX_FRAUD as integer) as TX_FRAUD"
+    )
+    (newest,) = duckdb.execute(
+        "select max(cast(TX_DATETIME as timestamp)) from read_parquet(?)", [str(transactions)]
     ).fetchone()
-    state = folder("examples") / f"fraud_handbook-{newest:%Y%m%d}-{size}"
+    if newest is None:
+        raise Stop(f"{transactions.name} holds no transactions", USAGE)
+    with transactions.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    state = folder("examples") / f"fraud_handbook-{content}"
     arrival = state / "inbox" / "cards" / str(newest.date() + timedelta(days=1))
     arrival.mkdir(parents=True, exist_ok=True)
     shipped = arrival / "transactions.parquet"
     if not shipped.exists():
-        # of its columns only those that may be known: not the scenario, which explains the fraud
         making = arrival / ".making"
         duckdb.execute(
-            f"copy (select {', '.join(NEEDED)} from read_parquet($file)) to '{making}' (format parquet)",
+            f"copy (select {selected} from read_parquet($file)) to '{making}' (format parquet)",
             {"file": str(transactions)},
         )
         shutil.move(making, shipped)
@@ -193,94 +176,61 @@ def _prepare(transactions: Path) -> Path:
     for step in ("land", "build"):
         command = [sys.executable, "-m", "scripts.nightshift", step]
         done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True)
-        if done.returncode != DONE:
+        if done.returncode not in (DONE, REFUSED):
             raise Stop(f"the example's {step} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}", done.returncode)
+        if done.returncode == REFUSED:
+            warn("evaluate", done.stderr.strip() or f"{step} refused some of the transactions")
         say("evaluate", done.stdout.strip().splitlines()[0])
     return state
 
 
-def _columns(rows: fraud.Rows, names: tuple[str, ...]) -> np.ndarray:
-    return np.nan_to_num(rows.values[:, [rows.names.index(name) for name in names]])
-
-
-def _of_book(make: Callable[[], Any]) -> Callable[[fraud.Rows, Week], np.ndarray | None]:
-    """A candidate of the handbook: fifteen features, scaled, one week."""
-
-    def candidate(rows: fraud.Rows, week: Week) -> np.ndarray | None:
-        try:
-            from sklearn.pipeline import make_pipeline
-            from sklearn.preprocessing import StandardScaler
-
-            model = make_pipeline(StandardScaler(), make())
-        except ImportError:
-            return None
-        model.fit(_columns(rows.take(week.book_training), BOOK), rows.truth[week.book_training])
-        return model.predict_proba(_columns(rows.take(week.test), BOOK))[:, 1]
-
-    return candidate
-
-
-def _logistic_regression() -> Any:  # noqa: ANN401
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(random_state=0, max_iter=1000)
-
-
-def _random_forest() -> Any:  # noqa: ANN401
-    from sklearn.ensemble import RandomForestClassifier
-
-    return RandomForestClassifier(random_state=0, n_jobs=2)
-
-
-def _xgboost() -> Any:  # noqa: ANN401
-    from xgboost import XGBClassifier
-
-    # the defaults of the release that the handbook used, which have changed since
-    return XGBClassifier(random_state=0, n_jobs=1, tree_method="exact", base_score=0.5)
-
-
-def _nightshift(rows: fraud.Rows, week: Week) -> np.ndarray:
-    chosen = fraud.features()
-    scorer = fraud.Scorer.of(fraud.fit(rows.take(week.training), chosen))
-    names = [rows.names.index(name) for name in scorer.forest.features]
-    # ranked before rounding: six decimals tie the many payments that are hardly suspicious
-    return scorer.forest.raw(rows.values[week.test][:, names])
-
-
-CANDIDATES: dict[str, Callable[[fraud.Rows, Week], np.ndarray | None]] = {
-    "book_logistic_regression": _of_book(_logistic_regression),
-    "book_random_forest": _of_book(_random_forest),
-    "book_xgboost": _of_book(_xgboost),
-    "nightshift": _nightshift,
-}
-
-
 @evaluate.command("streams")
-@click.option("--plays", type=click.Path(path_type=Path, exists=True), required=True, help="Parquet file or folder.")
-@click.option("--truth", type=click.Path(path_type=Path, exists=True), required=True, help="Parquet file or folder.")
+@click.option("--plays", required=True, help="Parquet file, folder or pattern (CSV and JSON lines are read, too).")
+@click.option("--truth", required=True, help="The same, with what each play really was.")
+@click.option("--leave-one-out", is_flag=True, help="Set the limits anew without each habit in turn: its recall then.")
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there too."
 )
-def evaluate_streams(plays: Path, truth: Path, json_file: Path | None) -> int:
-    """The rules of artificial streaming on plays of which the truth is known.
+def evaluate_streams(plays: str, truth: str, leave_one_out: bool, json_file: Path | None) -> int:
+    """The rules of artificial streaming on plays of which the truth is known. The SQL is the warehouse's.
 
-    Plays have the columns of backends/playback.yml; the truth has play_id and is_artificial, and may have habit, by
-    which recall (of bots) and wrongly judged plays (of honest listeners) are told apart. The SQL is the warehouse's.
+    Plays have the columns of backends/playback.yml (play_id, account_id, track_id, started_at and ms_played are needed;
+    country, device_id and network_prefix help; with sent_at and received_at the device's clock is corrected). The truth
+    has play_id and is_artificial, and may have habit, by which the figures are told apart. Figures are over streams,
+    plays of at least 30 s.
+
+    --leave-one-out sets each rule's leading limit on the earlier half of the days as if one habit did not exist, and
+    measures that habit on the later half; then the next habit (some minutes).
+
+    \b
+    Examples
+      ./nightshift evaluate streams --plays plays.parquet --truth truth.parquet
+      ./nightshift evaluate streams --plays 'inbox/playback/*/plays*.parquet' --truth truth/plays --json figures.json
+      ./nightshift evaluate streams --plays plays.parquet --truth truth.parquet --leave-one-out
     """
-    from scripts.models import streams
+    from scripts.models import stream_limits, streams
 
     with duckdb.connect(config={"threads": 2}) as connection:
-        streams.verdicts(connection, _parquet(plays), streams.compiled_models())
-        figures = stream_figures(connection, _parquet(truth))
+        shipped, known = streams.Source.find(plays, connection), streams.Source.find(truth, connection)
+        streams.load_plays(connection, shipped)
+        streams.load_truth(connection, known)
+        models = streams.compiled_models()
+        streams.judge_plays(connection, models, streams.read_rules())
+        figures = streams.figures(connection)
+        if leave_one_out:
+            figures["left_out"] = stream_limits.leave_one_out(connection, models)
     say(
         "evaluate",
-        f"precision {figures['precision']:.4f}, recall {figures['recall']:.4f} over {figures['streams']:,} streams",
+        f"precision {_shown(figures['precision'])}, recall {_shown(figures['recall'])} "
+        f"over {figures['streams']:,} streams",
     )
     header = ("habit", "artificial", "streams", "judged", "share")
-    lines = [
-        [_shown(value) if isinstance(value, float) else value for value in line.values()] for line in figures["habits"]
-    ]
-    print(console.table(header, lines))
+    print(console.table(header, [[_shown(line[name]) for name in header] for line in figures["habits"]]))
+    print(console.table(("rule", "judged", "right"), [list(line.values()) for line in figures["rules"]]))
+    if leave_one_out:
+        header = ("habit", "streams", "recall", "precision")
+        print("\n  Each habit left out when the limits were set:")
+        print(console.table(header, [[_shown(line[name]) for name in header] for line in figures["left_out"]]))
     if json_file:
         json_file.write_text(json.dumps(figures, indent=1) + "\n")
     return DONE
@@ -337,40 +287,3 @@ def evaluate_news(articles: Path, json_file: Path | None) -> int:
         }
         json_file.write_text(json.dumps(document, indent=1) + "\n")
     return DONE
-
-
-def stream_figures(connection: duckdb.DuckDBPyConnection, truth: Path) -> dict[str, Any]:
-    """Precision and recall over streams (plays of at least 30 s), and the judged share of each habit."""
-    columns = {row[0] for row in connection.execute("describe from read_parquet(?)", [str(truth)]).fetchall()}
-    habit = "coalesce(habit, '')" if "habit" in columns else "''"
-    rows = connection.execute(
-        f"with truth as (select play_id, max({habit}) as habit, bool_or(is_artificial) as is_artificial "
-        "from read_parquet($truth) group by play_id) "
-        "select truth.habit, truth.is_artificial, count(*), count(judged.play_id) from truth "
-        "inner join core.fct_plays as plays using (play_id) "
-        "left join intermediate.int_risk__suspicious_plays as judged using (play_id) "
-        "where plays.ms_played >= 30000 group by all order by 2 desc, 1",
-        {"truth": str(truth)},
-    ).fetchall()
-    judged = sum(row[3] for row in rows)
-    right = sum(row[3] for row in rows if row[1])
-    artificial = sum(row[2] for row in rows if row[1])
-    return {
-        "streams": sum(row[2] for row in rows),
-        "precision": right / judged if judged else float("nan"),
-        "recall": right / artificial if artificial else float("nan"),
-        "habits": [
-            {
-                "habit": row[0] or "ordinary",
-                "artificial": row[1],
-                "streams": row[2],
-                "judged": row[3],
-                "share": row[3] / row[2],
-            }
-            for row in rows
-        ],
-    }
-
-
-def _parquet(path: Path) -> Path:
-    return path / "**" / "*.parquet" if path.is_dir() else path

@@ -71,10 +71,10 @@ def fraud_export() -> int:
                 f"to '{making / name}.parquet' (format parquet)"
             )
         found = connection.execute(
-            f"select {', '.join(scorer.forest.features)} from {newest} order by md5(payment_id) limit {VECTORS}"
+            f"select {', '.join(scorer.model.features)} from {newest} order by md5(payment_id) limit {VECTORS}"
         ).fetchnumpy()
         values = np.column_stack(
-            [np.ma.filled(np.ma.asarray(found[name]).astype(float), np.nan) for name in scorer.forest.features]
+            [np.ma.filled(np.ma.asarray(found[name]).astype(float), np.nan) for name in scorer.model.features]
         )
         _write_json(making / "vectors.json", _vectors(scorer, values))
         manifest = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(making.iterdir())}
@@ -88,6 +88,7 @@ def fraud_export() -> int:
             remove_folder(making)
         else:
             making.rename(final)
+        fault_point("fraud-export:before-link")
         point_link(shelf / "current", final.name)
     say("export", f"fraud_model/{final.name}: {len(values)} test vectors")
     return DONE
@@ -97,7 +98,7 @@ def _features(scorer: fraud.Scorer) -> list[dict[str, object]]:
     known = {feature.name: feature for feature in fraud.features()}
     return [
         {"name": name, "type": known[name].type, "meaning": known[name].description, "default": None}
-        for name in scorer.forest.features
+        for name in scorer.model.features
     ]
 
 
@@ -105,7 +106,7 @@ def _vectors(scorer: fraud.Scorer, values: np.ndarray) -> list[dict[str, object]
     return [
         {
             "features": {
-                name: None if np.isnan(v) else float(v) for name, v in zip(scorer.forest.features, row, strict=True)
+                name: None if np.isnan(v) else float(v) for name, v in zip(scorer.model.features, row, strict=True)
             },
             "score": float(score),
             "band": scorer.band(float(score)),

@@ -34,7 +34,7 @@ def score_payments(payments: pa.Table, day: date | None) -> pa.Table:
         return SCHEMA.empty_table()
     version = registry.load(fraud.MODEL, serving)
     scorer = fraud.Scorer.of({name: version.read(name) for name in version.record["files"]})
-    names = scorer.forest.features
+    names = scorer.model.features
     fraud.check_features(names, payments.column_names)
     columns = [np.asarray(payments.column(name).to_pylist(), dtype=float) for name in names]
     values = np.column_stack(columns)
@@ -58,3 +58,64 @@ def score_payments(payments: pa.Table, day: date | None) -> pa.Table:
     ]
     text = pa.schema([field if field.name != "score" else pa.field("score", pa.string()) for field in SCHEMA])
     return pa.Table.from_pylist(rows, schema=text).cast(SCHEMA)
+
+
+CHAMPION_SCHEMA = pa.schema(
+    {"payment_id": pa.string(), "model_version": pa.string(), "score": pa.decimal128(9, 6), "band": pa.string()}
+)
+
+
+def score_again(payments: pa.Table, day: date | None) -> pa.Table:
+    """What the version that serves on ``day`` says of payments that others decided: score and band, no reasons."""
+    serving = registry.champion(fraud.MODEL, until=day) if day else None
+    if serving is None or not payments.num_rows:
+        return CHAMPION_SCHEMA.empty_table()
+    version = registry.load(fraud.MODEL, serving)
+    scorer = fraud.Scorer.of({name: version.read(name) for name in version.record["files"]})
+    names = scorer.model.features
+    fraud.check_features(names, payments.column_names)
+    values = np.column_stack([np.asarray(payments.column(name).to_pylist(), dtype=float) for name in names])
+    score = scorer.score(values)
+    rows = {
+        "payment_id": payments.column("payment_id").to_pylist(),
+        "model_version": [version.name] * len(score),
+        "score": [f"{chance:.6f}" for chance in score],
+        "band": [scorer.band(float(chance)) for chance in score],
+    }
+    text = pa.schema([field if field.name != "score" else pa.field("score", pa.string()) for field in CHAMPION_SCHEMA])
+    return pa.table(rows, schema=text).cast(CHAMPION_SCHEMA)
+
+
+DISTRIBUTIONS = pa.schema(
+    {
+        "model_version": pa.string(),
+        "feature": pa.string(),
+        "missing_share": pa.float64(),
+        "position": pa.int32(),
+        "value": pa.float64(),
+    }
+)
+
+
+def distributions(day: date | None) -> pa.Table:
+    """How each feature was distributed when a version was made, for every version that served by ``day``.
+
+    One row per quantile, from position 0 (the smallest value) on; a feature that was always missing has one row without
+    a value. A version that the registry no longer holds whole is left out: nothing can be compared with it.
+    """
+    promoted = (
+        {made.version for made in registry.decisions(fraud.MODEL, day) if made.action == "promote"} if day else ()
+    )
+    rows = []
+    for name in sorted(promoted):
+        try:
+            record = registry.load(fraud.MODEL, name).record
+        except registry.Damaged:
+            continue
+        for feature, was in sorted(record["distribution"].items()):
+            for position, value in enumerate(was["quantiles"] or [None]):
+                rows.append((name, feature, was["missing"], position, value))
+    columns = zip(*rows, strict=True) if rows else [()] * len(DISTRIBUTIONS)
+    return pa.table(
+        [pa.array(column, field.type) for column, field in zip(columns, DISTRIBUTIONS, strict=True)], DISTRIBUTIONS
+    )

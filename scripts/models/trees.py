@@ -7,7 +7,7 @@ falls into and from the share of training rows (cover) that went each way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import factorial
@@ -26,17 +26,17 @@ class Leaf:
     takes_missing: tuple[bool, ...]
     cover: tuple[float, ...]
 
-    def inside(self, rows: np.ndarray) -> list[np.ndarray]:
-        """For each feature of the path, whether a row satisfies all conditions on it."""
-        return [
-            np.where(np.isnan(rows[:, f]), missing, (rows[:, f] > above) & (rows[:, f] <= up_to))
-            for f, above, up_to, missing in zip(self.feature, self.above, self.up_to, self.takes_missing, strict=True)
-        ]
+    def inside(self, columns: np.ndarray, missing: np.ndarray) -> Iterator[np.ndarray]:
+        """For each feature of the path, whether a row satisfies all conditions on it (a column lies in one piece)."""
+        for f, above, up_to, takes in zip(self.feature, self.above, self.up_to, self.takes_missing, strict=True):
+            # a comparison with a missing value is false
+            satisfied = (columns[f] > above) & (columns[f] <= up_to)
+            yield satisfied | missing[f] if takes else satisfied
 
 
 @dataclass(frozen=True)
 class Forest:
-    """Trees whose sum is the score before calibration (log odds)."""
+    """Trees whose sum (or mean, for a random forest) is the score before calibration, in log odds."""
 
     features: tuple[str, ...]
     leaves: tuple[Leaf, ...]
@@ -47,21 +47,26 @@ class Forest:
         """One or more boosters in LightGBM's text format; of several the mean counts."""
         leaves: list[Leaf] = []
         names: tuple[str, ...] = ()
+        shares = 1
         for text in texts:
             head, *trees = text.split("\nTree=")
             names = tuple(_fields(head)["feature_names"].split())
+            # the trees of a random forest are averaged, those of boosting summed
+            shares = len(trees) if "\naverage_output\n" in head else 1
             for tree in trees:
                 leaves += _leaves(_fields(tree))
-        return cls(names, tuple(leaves), 1 / max(1, len(texts)))
+        return cls(names, tuple(leaves), 1 / max(1, len(texts) * shares))
 
     def raw(self, rows: np.ndarray) -> np.ndarray:
         """Log odds of rows of features, in the order of ``features``."""
         total = np.zeros(len(rows))
+        columns = np.ascontiguousarray(rows.T, dtype=float)
+        missing = np.isnan(columns)
         for leaf in self.leaves:
             inside = np.ones(len(rows), dtype=bool)
-            for satisfied in leaf.inside(rows):
-                inside &= satisfied.astype(bool)
-            total += np.where(inside, leaf.value, 0.0)
+            for satisfied in leaf.inside(columns, missing):
+                inside &= satisfied
+            total += leaf.value * inside
         return total * self.share
 
     @cached_property
@@ -72,9 +77,11 @@ class Forest:
     def contributions(self, rows: np.ndarray) -> np.ndarray:
         """Shapley values (rows × features) of the log odds; with ``base`` they sum to ``raw``."""
         found = np.zeros((len(rows), len(self.features)))
+        columns = np.ascontiguousarray(rows.T, dtype=float)
+        missing = np.isnan(columns)
         for leaf in self.leaves:
             if leaf.feature:
-                _add_shapley(found, leaf, [satisfied.astype(float) for satisfied in leaf.inside(rows)])
+                _add_shapley(found, leaf, [satisfied.astype(float) for satisfied in leaf.inside(columns, missing)])
         return found * self.share
 
 

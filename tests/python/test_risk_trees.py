@@ -12,6 +12,7 @@ import pytest
 
 from scripts.console import Stop
 from scripts.models import fraud
+from scripts.models.linear import Linear
 from scripts.models.trees import Forest
 
 lightgbm = pytest.importorskip("lightgbm", reason="needs the training libraries (requirements-test.lock)")
@@ -70,7 +71,7 @@ def test_a_feature_that_may_only_raise_the_score_only_raises_it():
 def test_reasons_are_the_strongest_contributions_in_words():
     rows, chosen = learned()
     scorer = fraud.Scorer.of(fraud.fit(rows, chosen, 1, 20))
-    parts = scorer.forest.contributions(rows.values[:1])[0]
+    parts = scorer.model.contributions(rows.values[:1])[0]
     (found,) = fraud.Reasons(scorer, chosen).of(rows.values[:1])
     assert [r["contribution"] for r in found] == sorted((round(float(p), 6) for p in parts if p > 1e-6), reverse=True)[
         :3
@@ -114,3 +115,42 @@ def test_a_night_loads_no_training_library():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+def test_a_random_forest_is_read_as_lightgbm_reads_it():
+    values, truth = sample()
+    settings = {"objective": "binary", "boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.6, "verbose": -1,
+                "num_threads": 1}  # fmt: skip
+    booster = lightgbm.train(settings, lightgbm.Dataset(values, truth, feature_name=[f"f{i}" for i in range(5)]), 12)
+    forest = Forest.read([booster.model_to_string()])
+    fresh, _ = sample(200, seed=9)
+    # LightGBM's raw score is the sum even where its score is the mean
+    np.testing.assert_allclose(forest.raw(fresh), booster.predict(fresh, raw_score=True) / 12, atol=1e-9)
+    np.testing.assert_allclose(forest.contributions(fresh).sum(axis=1) + forest.base, forest.raw(fresh), atol=1e-9)
+
+
+def test_logistic_regression_finds_the_weights_that_made_the_data():
+    rng = np.random.default_rng(2)
+    values = rng.normal([3, -1, 0], [2, 0.5, 1], size=(40_000, 3))
+    truth = rng.random(len(values)) < 1 / (1 + np.exp(-(0.4 * values[:, 0] - 2 * values[:, 1] - 3)))
+    found = Linear.fit(["a", "b", "c"], values, truth.astype(int), np.ones(len(values)))
+    np.testing.assert_allclose(found.weight / found.scale, [0.4, -2, 0], atol=0.06)
+    assert (Linear.read(found.bytes()).raw(values[:9]) == found.raw(values[:9])).all()
+    unknown = np.full((1, 3), np.nan)
+    assert found.raw(unknown) == pytest.approx(found.base), "what is not known is as usual"
+
+
+def test_what_wins_is_trained_and_the_others_are_told():
+    rows, chosen = learned(4000)
+    files = fraud.fit(rows, chosen, 1, 40)
+    told = json.loads(files["candidates.json"])
+    assert set(told["average_precision"]) == set(fraud.CANDIDATES)
+    assert told["winner"] == max(told["average_precision"], key=lambda name: told["average_precision"][name])
+    # what decides is a product of two features: no straight line finds it
+    assert told["winner"] != "logistic_regression" and "linear.json" not in files
+    straight = fraud.Rows(
+        rows.names, rows.values, (np.nan_to_num(rows.values[:, 0]) > 1.5).astype(int), rows.day, rows.account
+    )
+    scorer = fraud.Scorer.of({**fraud.linear(straight, chosen, 1, 1), "scoring.json": files["scoring.json"]})
+    (reasons,) = fraud.Reasons(scorer, chosen).of(np.array([[2.5, 0, 0, 0, 0]]), most=1)
+    assert reasons[0]["words"] == "f0 is 2.5"

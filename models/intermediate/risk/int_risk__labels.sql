@@ -47,11 +47,11 @@ from chargebacks
 where version_number = 1
 union all
 select
-    concat('review ', review_id),
+    concat('review ', review_id) as label_id,
     payment_id,
-    verdict = 'fraud',
-    reviewed_at,
-    reviewed_on,
-    greatest(reviewed_at, cast(_arrived_on as timestamp))
+    verdict = 'fraud' as is_fraud,
+    reviewed_at as known_at,
+    reviewed_on as known_on,
+    greatest(reviewed_at, cast(_arrived_on as timestamp)) as knowable_at
 from reviews
 where copy_number = 1

@@ -34,10 +34,15 @@ select
     streams.account_id,
     streams.network_prefix,
     count(*) as streams,
-    count(case when streams.ms_played < {{ var('stream_ms') }} + 10000 and streams.ended_alike < 3 then 1 end) as short_streams,
+    count(
+        case when streams.ms_played < {{ var('stream_ms') }} + 10000 and streams.ended_alike < 3 then 1 end
+    ) as short_streams,
     count(case
-        when moments.accounts >= {{ rule_threshold('in_step', 'accounts') }}
-            and moments.accounts >= {{ rule_threshold('in_step', 'times_chance') }} * streams.track_streams / 17280 then 1
+        when
+            moments.accounts >= {{ rule_threshold('in_step', 'accounts') }}
+            and moments.accounts
+            >= {{ rule_threshold('in_step', 'times_chance') }} * streams.track_streams / 17280
+            then 1
     end) as streams_in_step
 from streams
 inner join moments

@@ -2,7 +2,8 @@
 -- Tracks that a few accounts suddenly play over and over. A lullaby is played like that every night: it does not rise.
 with listening as (
 
-    select * from {{ ref('int_risk__track_listening') }} where {{ stale_days('played_on', lookback=21) }}
+    select * from {{ ref('int_risk__track_listening') }}
+    where {{ stale_days('played_on', lookback=21) }}
 
 ),
 
@@ -18,7 +19,14 @@ compared as (
 
 )
 
-select played_on, track_id, streams, accounts, repeating_accounts, repeated_streams, coalesce(best_day_before, 0) as best_day_before
+select
+    played_on,
+    track_id,
+    streams,
+    accounts,
+    repeating_accounts,
+    repeated_streams,
+    coalesce(best_day_before, 0) as best_day_before
 from compared
 where
     repeating_accounts >= {{ rule_threshold('pushed_track', 'accounts') }}

@@ -1,10 +1,17 @@
 {{ config(day='played_on', reads={
     'fct_plays': 'day', 'int_risk__account_listening': 'day', 'int_risk__network_listening': 'day',
-    'int_risk__pushed_tracks': 'day'}) }}
+    'int_risk__place_listening': 'day', 'int_risk__pushed_tracks': 'day'}) }}
+{%- set limit = rule_threshold %}
 -- What the rules say of each play as things stand today; it becomes a judgement once, by ./nightshift judge.
 with plays as (
 
-    select play_id, played_on, account_id, track_id, coalesce(network_prefix, '') as network_prefix
+    select
+        play_id,
+        played_on,
+        account_id,
+        track_id,
+        device_id,
+        coalesce(network_prefix, '') as network_prefix
     from {{ ref('fct_plays') }}
     where {{ stale_days('played_on') }}
 
@@ -12,13 +19,22 @@ with plays as (
 
 listening as (
 
-    select * from {{ ref('int_risk__account_listening') }} where {{ stale_days('played_on') }}
+    select * from {{ ref('int_risk__account_listening') }}
+    where {{ stale_days('played_on') }}
 
 ),
 
 on_network as (
 
-    select * from {{ ref('int_risk__network_listening') }} where {{ stale_days('played_on') }}
+    select * from {{ ref('int_risk__network_listening') }}
+    where {{ stale_days('played_on') }}
+
+),
+
+at_place as (
+
+    select * from {{ ref('int_risk__place_listening') }}
+    where {{ stale_days('played_on') }}
 
 ),
 
@@ -45,24 +61,36 @@ judged as (
         plays.account_id,
         plays.track_id,
         case
-            when on_network.streams_in_step >= {{ rule_threshold('in_step', 'streams') }}
-                and on_network.streams_in_step >= {{ rule_threshold('in_step', 'share') }} * on_network.streams then 'in_step'
-            when listening.networks >= {{ rule_threshold('everywhere', 'networks') }}
-                and listening.devices >= {{ rule_threshold('everywhere', 'devices') }} then 'everywhere'
-            when listening.ms_heard >= {{ rule_threshold('no_sleep', 'hours') }} * 3600000 then 'no_sleep'
-            when on_network.streams >= {{ rule_threshold('just_paid', 'streams') }}
-                and on_network.short_streams >= {{ rule_threshold('just_paid', 'short_share') }} * on_network.streams then 'just_paid'
-            when repeated.plays >= {{ rule_threshold('pushed_track', 'plays_each') }} then 'pushed_track'
+            when
+                on_network.streams_in_step >= {{ limit('in_step', 'streams') }}
+                and on_network.streams_in_step >= {{ limit('in_step', 'share') }} * on_network.streams then 'in_step'
+            when
+                listening.networks >= {{ limit('everywhere', 'networks') }}
+                and listening.devices >= {{ limit('everywhere', 'devices') }} then 'everywhere'
+            when
+                listening.ms_heard >= {{ limit('no_sleep', 'hours') }} * 3600000
+                and listening.repeated_plays >= {{ limit('no_sleep', 'repeated_share') }} * listening.plays
+                and listening.plays_of_favourite <= {{ limit('no_sleep', 'favourite_share') }} * listening.plays
+                then 'no_sleep'
+            when
+                on_network.streams >= {{ limit('just_paid', 'streams') }}
+                and on_network.short_streams >= {{ limit('just_paid', 'short_share') }} * on_network.streams
+                then 'just_paid'
+            when on_device.accounts is not null or on_address.accounts is not null then 'same_place'
+            when repeated.plays >= {{ limit('pushed_track', 'plays_each') }} then 'pushed_track'
         end as reason,
         concat(
             '{"account_plays": ', listening.plays,
+            ', "accounts_at_place": ', coalesce(on_device.accounts, on_address.accounts, 0),
             ', "devices": ', listening.devices,
             ', "hours_heard": ', cast(cast(listening.ms_heard / 3600000.0 as decimal(9, 2)) as varchar),
             ', "in_step": ', coalesce(on_network.streams_in_step, 0),
             ', "listeners_repeating": ', coalesce(repeated.repeating_accounts, 0),
             ', "networks": ', listening.networks,
+            ', "repeated_plays": ', listening.repeated_plays,
             ', "short_streams": ', coalesce(on_network.short_streams, 0),
-            ', "streams_on_network": ', coalesce(on_network.streams, 0), '}'
+            ', "streams_on_network": ', coalesce(on_network.streams, 0),
+            ', "tracks": ', listening.tracks, '}'
         ) as evidence_json
     from plays
     inner join listening on listening.played_on = plays.played_on and listening.account_id = plays.account_id
@@ -70,6 +98,16 @@ judged as (
         on on_network.played_on = plays.played_on
         and on_network.account_id = plays.account_id
         and on_network.network_prefix = plays.network_prefix
+    left join at_place as on_device
+        on on_device.played_on = plays.played_on
+        and on_device.kind = 'device'
+        and on_device.place = plays.device_id
+        and on_device.track_id = plays.track_id
+    left join at_place as on_address
+        on on_address.played_on = plays.played_on
+        and on_address.kind = 'network'
+        and on_address.place = plays.network_prefix
+        and on_address.track_id = plays.track_id
     left join repeated
         on repeated.played_on = plays.played_on
         and repeated.track_id = plays.track_id

@@ -1,7 +1,7 @@
 {{ config(day='played_on', reads={
     'int_risk__suspicious_plays': 'day', 'stg_nightshift__judgements': 'day', 'fct_plays': 'day',
     'stg_support__streaming_appeals': 'whole', 'dim_track': 'whole'}) }}
--- Should be minus judged: a play is judged once, whatever the rules say of it later, and an appeal takes that back once.
+-- Should be minus judged: a play is judged once, whatever the rules say of it later; an appeal takes that back once.
 with verdicts as (
 
     select
@@ -17,7 +17,8 @@ with verdicts as (
 
 suspicious as (
 
-    select * from {{ ref('int_risk__suspicious_plays') }} where {{ stale_days('played_on') }}
+    select * from {{ ref('int_risk__suspicious_plays') }}
+    where {{ stale_days('played_on') }}
 
 ),
 
@@ -58,7 +59,11 @@ to_reinstate as (
         and (appeals.account_id is null or appeals.account_id = plays.account_id)
         and plays.played_on >= appeals.plays_from
         and plays.played_on <= appeals.plays_to
-    where {{ stale_days('plays.played_on') }} and appeals.verdict = 'reinstated' and verdicts.was_judged = 1 and verdicts.was_reinstated = 0
+    where
+        {{ stale_days('plays.played_on') }}
+        and appeals.verdict = 'reinstated'
+        and verdicts.was_judged = 1
+        and verdicts.was_reinstated = 0
     group by plays.play_id, plays.played_on, plays.account_id, plays.track_id
 
 )

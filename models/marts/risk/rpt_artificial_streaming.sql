@@ -9,7 +9,9 @@ with counted as (
         plays.ms_played >= {{ var('stream_ms') }} as is_long_enough,
         artificial.reason
     from {{ ref('fct_plays') }} as plays
-    left join {{ ref('artificial_plays') }} as artificial on artificial.played_on = plays.played_on and artificial.play_id = plays.play_id
+    left join
+        {{ ref('artificial_plays') }} as artificial
+        on artificial.played_on = plays.played_on and artificial.play_id = plays.play_id
     left join {{ ref('dim_track') }} as tracks on tracks.track_id = plays.track_id
     where {{ stale_days('plays.played_on') }}
 
@@ -26,6 +28,7 @@ select
     count(case when reason = 'in_step' then 1 end) as plays_in_step,
     count(case when reason = 'no_sleep' then 1 end) as plays_no_sleep,
     count(case when reason = 'everywhere' then 1 end) as plays_everywhere,
+    count(case when reason = 'same_place' then 1 end) as plays_same_place,
     count(case when reason = 'pushed_track' then 1 end) as plays_pushed_track
 from counted
 group by month, coalesce(artist_id, 'unknown')

@@ -1,0 +1,32 @@
+{{ config(materialized='whole') }}
+-- A label is settled once somebody said so, or nobody said anything for label_delay_days; the latest word counts.
+with labels as (
+
+    select
+        payment_id,
+        is_fraud,
+        row_number() over (partition by payment_id order by known_at desc, label_id desc) as newest_first
+    from {{ ref('int_risk__labels') }}
+
+),
+
+last_day as (
+
+    select max(paid_on) as last_paid_on from {{ ref('int_risk__payments') }}
+
+)
+
+select
+    scores.payment_id,
+    payments.paid_on,
+    cast(date_trunc('month', payments.paid_on) as date) as month,
+    scores.model_version,
+    scores.score,
+    scores.band,
+    coalesce(labels.is_fraud, false) as is_fraud,
+    labels.payment_id is not null
+    or payments.paid_on <= last_day.last_paid_on - {{ var('label_delay_days') }} as is_settled
+from {{ ref('fct_payment_scores') }} as scores
+inner join {{ ref('int_risk__payments') }} as payments on payments.payment_id = scores.payment_id
+left join labels on labels.payment_id = scores.payment_id and labels.newest_first = 1
+cross join last_day
