@@ -12,7 +12,7 @@ import click
 import duckdb
 import numpy as np
 
-from scripts import gate, registry, train_recommender
+from scripts import gate, registry
 from scripts.console import DONE, USAGE, Stop, say, timed
 from scripts.faults import fault_point
 from scripts.home import PROJECT
@@ -144,6 +144,8 @@ def train(model: str, on: datetime | None, may_promote: bool) -> int:
     with night_lock("train"):
         cutoff = on.date() if on else _logical_day()
         if model == recommending.MODEL:
+            from scripts import train_recommender
+
             train_recommender.train(cutoff, may_promote)
             return DONE
         registry.sweep(model)
@@ -310,6 +312,8 @@ def _logical_day() -> date:
 def reasons_due(model: str, day: date, connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Why a model should be trained anew on ``day``; empty if it should not."""
     if model == recommending.MODEL:
+        from scripts import train_recommender
+
         return train_recommender.reasons_due(day, connection)
     serving = registry.champion(model)
     if serving is None:

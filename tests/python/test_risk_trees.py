@@ -110,7 +110,7 @@ def test_every_feature_says_what_it_is_and_how_a_reason_reads():
 
 def test_a_night_loads_no_training_library():
     code = (
-        "import sys, json; import scripts.models.scoring, scripts.decide, scripts.judge, scripts.night, scripts.train;"
+        "import sys, json; import scripts.models.scoring, scripts.decide, scripts.judge, scripts.night;"
         "print(json.dumps([m for m in ('lightgbm', 'sklearn', 'scipy', 'xgboost') if m in sys.modules]))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
