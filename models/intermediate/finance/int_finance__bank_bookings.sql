@@ -1,4 +1,8 @@
-{{ config(day='value_on', reads={'stg_bank__statements': 'day', 'int_finance__settled': 60, 'int_finance__exchange_rates': 'sliced', 'bank_counterparties': 'whole'}) }}
+{{ config(day='value_on', reads={
+    'stg_bank__statements': 'day',
+    'int_finance__settled': 60,
+    'int_finance__exchange_rates': 'sliced',
+    'bank_counterparties': 'whole'}) }}
 -- What the bank booked, what for (seeds/bank_counterparties.csv), and for a payout what the processor says is in it.
 with bookings as (
 
@@ -53,7 +57,10 @@ final as (
         cast({{ rate_of('bookings.currency', 'rates') }} as decimal(18, 8)) as exchange_rate,
         payouts.settlements,
         cast(payouts.settled_net_amount as decimal(18, 2)) as settled_net_amount,
-        cast({{ in_reporting_currency('payouts.settled_net_amount', rate_of('bookings.currency', 'rates')) }} - payouts.reporting_net_amount as decimal(18, 2)) as exchange_amount,
+        cast(
+            {{ in_reporting_currency('payouts.settled_net_amount', rate_of('bookings.currency', 'rates')) }}
+            - payouts.reporting_net_amount as decimal(18, 2)
+        ) as exchange_amount,
         bookings.value_on
     from with_payout as bookings
     left join payouts on payouts.booking_id = bookings.booking_id

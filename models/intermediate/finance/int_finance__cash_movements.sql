@@ -1,4 +1,6 @@
-{{ config(day='moved_on', reads={'int_finance__cash_moved': var('deferral_days'), 'int_finance__invoiced_lines': var('deferral_days'),
+{{ config(day='moved_on', reads={
+    'int_finance__cash_moved': var('deferral_days'),
+    'int_finance__invoiced_lines': var('deferral_days'),
     'int_finance__exchange_rates': 'sliced'}) }}
 -- Each movement beside its invoice and its payment. What does not go with them is posted to suspense, with its problem.
 with moved as (
@@ -27,7 +29,13 @@ invoices as (
 
 payments as (
 
-    select movement_id, currency, amount, began_on from moved where movement = 'payment'
+    select
+        movement_id,
+        currency,
+        amount,
+        began_on
+    from moved
+    where movement = 'payment'
 
 ),
 
@@ -39,7 +47,10 @@ given_back as (
         on earlier.payment_id = refunds.payment_id
         and earlier.movement = 'refund'
         and earlier.began_on > {{ add_periods('refunds.moved_on', -1 * var('deferral_days'), 'day') }}
-        and (earlier.moved_at < refunds.moved_at or (earlier.moved_at = refunds.moved_at and earlier.movement_id <= refunds.movement_id))
+        and (
+            earlier.moved_at < refunds.moved_at
+            or (earlier.moved_at = refunds.moved_at and earlier.movement_id <= refunds.movement_id)
+        )
     where refunds.movement = 'refund'
     group by refunds.movement_id
 
@@ -61,9 +72,11 @@ final as (
         cast({{ rate_of('moved.currency', 'rates') }} as decimal(18, 8)) as exchange_rate,
         case
             when moved.invoice_id is not null and invoices.invoice_id is null then 'its invoice is not known'
-            when moved.invoice_id is not null and invoices.currency <> moved.currency then 'its invoice is in another currency'
+            when moved.invoice_id is not null and invoices.currency <> moved.currency
+                then 'its invoice is in another currency'
             when moved.movement <> 'payment' and payments.movement_id is null then 'its payment is not known'
-            when moved.movement <> 'payment' and payments.currency <> moved.currency then 'its payment is in another currency'
+            when moved.movement <> 'payment' and payments.currency <> moved.currency
+                then 'its payment is in another currency'
             when -given_back.amount > payments.amount then 'more is given back than was paid'
         end as problem,
         {{ in_reporting_currency('moved.amount', rate_of('moved.currency', 'rates')) }}

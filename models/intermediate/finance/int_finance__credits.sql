@@ -1,4 +1,6 @@
-{{ config(day='credited_on', reads={'int_finance__credits_taken': var('deferral_days'), 'int_finance__invoiced_lines': var('deferral_days')}) }}
+{{ config(day='credited_on', reads={
+    'int_finance__credits_taken': var('deferral_days'),
+    'int_finance__invoiced_lines': var('deferral_days')}) }}
 with on_lines as (
 
     select
@@ -18,7 +20,10 @@ with on_lines as (
         lines.issued_on,
         greatest(lines.service_from, cast(credits.credited_on as timestamp)) as rest_from,
         {{ add_periods('credits.credited_on', -1, 'day') }} as day_before,
-        row_number() over (partition by credits.invoice_line_id order by credits.credited_at, credits.credit_id) as credit_number
+        row_number() over (
+            partition by credits.invoice_line_id
+            order by credits.credited_at, credits.credit_id
+        ) as credit_number
     from {{ ref('int_finance__credits_taken') }} as credits
     inner join {{ ref('int_finance__invoiced_lines') }} as lines
         on lines.invoice_line_id = credits.invoice_line_id
@@ -33,7 +38,10 @@ still_taken as (
 
     select
         credits.credit_id,
-        coalesce(sum(earlier.net_cents - {{ cents_earned('earlier.net_cents', 'credits.day_before', 'earlier.rest_from', 'earlier.service_to') }}), 0) as cents
+        coalesce(sum(
+            earlier.net_cents
+            - {{ cents_earned('earlier.net_cents', 'credits.day_before', 'earlier.rest_from', 'earlier.service_to') }}
+        ), 0) as cents
     from on_lines as credits
     left join on_lines as earlier
         on earlier.invoice_line_id = credits.invoice_line_id
@@ -48,7 +56,9 @@ with_rest as (
         on_lines.*,
         on_lines.line_cents - still_taken.cents - case
             when on_lines.day_before < on_lines.issued_on then 0
-            else {{ cents_earned('on_lines.line_cents', 'on_lines.day_before', 'on_lines.service_from', 'on_lines.service_to') }}
+            else
+                {{ cents_earned('on_lines.line_cents', 'on_lines.day_before', 'on_lines.service_from',
+                    'on_lines.service_to') }}
         end as rest_cents
     from on_lines
     inner join still_taken on still_taken.credit_id = on_lines.credit_id
@@ -60,7 +70,9 @@ numbered as (
     select
         *,
         side * net_cents >= side * rest_cents as takes_all,
-        min(case when side * net_cents >= side * rest_cents then credit_number end) over (partition by invoice_line_id) as last_number
+        min(case when side * net_cents >= side * rest_cents then credit_number end) over (
+            partition by invoice_line_id
+        ) as last_number
     from with_rest
 
 ),

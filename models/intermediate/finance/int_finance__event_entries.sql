@@ -45,7 +45,10 @@ converted as (
         entries.entry_key,
         per_account.account_code,
         cast(per_account.amount as decimal(18, 2)) as amount,
-        cast({{ in_reporting_currency('per_account.amount', 'entries.exchange_rate') }} + per_account.reporting_only_amount as decimal(18, 2)) as reporting_amount
+        cast(
+            {{ in_reporting_currency('per_account.amount', 'entries.exchange_rate') }}
+            + per_account.reporting_only_amount as decimal(18, 2)
+        ) as reporting_amount
     from entries
     inner join per_account on per_account.entry_key = entries.entry_key
 
@@ -59,7 +62,11 @@ rounded as (
     union all
     select
         entry_key,
-        (select min(account_code) from {{ ref('accounts') }} where role = 'rounding') as account_code,
+        (
+            select min(accounts.account_code)
+            from {{ ref('accounts') }} as accounts
+            where accounts.role = 'rounding'
+        ) as account_code,
         cast(0 as decimal(18, 2)) as amount,
         cast(-sum(reporting_amount) as decimal(18, 2)) as reporting_amount
     from converted
@@ -75,7 +82,10 @@ numbered as (
         account_code,
         amount,
         reporting_amount,
-        row_number() over (partition by entry_key order by amount desc, reporting_amount desc, account_code) as line_number
+        row_number() over (
+            partition by entry_key
+            order by amount desc, reporting_amount desc, account_code
+        ) as line_number
     from rounded
 
 ),
@@ -84,7 +94,10 @@ hashed as (
 
     select
         numbered.entry_key,
-        {{ ordered_concat("concat(numbered.account_code, ' ', cast(numbered.amount as " ~ dbt.type_string() ~ "), ' ', cast(numbered.reporting_amount as " ~ dbt.type_string() ~ "))", 'numbered.line_number') }} as content
+        {{ ordered_concat(
+            "concat(numbered.account_code, ' ', cast(numbered.amount as " ~ dbt.type_string() ~ "),
+            ' ', cast(numbered.reporting_amount as " ~ dbt.type_string() ~ "))",
+            'numbered.line_number') }} as content
     from numbered
     group by numbered.entry_key
 
@@ -94,7 +107,10 @@ final as (
 
     select
         entries.*,
-        md5(concat(hashed.content, ' ', entries.currency, ' ', coalesce(entries.plan_code, ''), ' ', coalesce(entries.country, ''))) as content_hash,
+        md5(concat(
+            hashed.content, ' ', entries.currency, ' ', coalesce(entries.plan_code, ''),
+            ' ', coalesce(entries.country, '')
+        )) as content_hash,
         cast(numbered.line_number as integer) as line_number,
         numbered.account_code,
         numbered.amount,

@@ -1,5 +1,6 @@
 {{ config(materialized='whole') }}
--- One row a day, not a span: a rate that lands today leaves the days before it as they are, and what was posted with them.
+-- One row a day, not a span: a rate that lands today leaves the days before it as they are, and what was posted with
+-- them.
 with per_day as (
 
     select
@@ -13,13 +14,16 @@ with per_day as (
         and (calendar.day < rates.valid_to or rates.valid_to is null)
         and calendar.day < {{ add_periods('rates.valid_from', var('rate_reach_days'), 'day') }}
     where rates.currency <> {{ reporting_currency() }} and rates.units_per_euro > 0
-        and calendar.day >= (select min(opened_on) from {{ ref('books') }})
+        and calendar.day >= (select min(books.opened_on) from {{ ref('books') }} as books)
 
 ),
 
 rounded as (
 
-    select *, {{ whole_quotient('100000000000000 + ' ~ whole_quotient('millionths_per_euro', 2), 'millionths_per_euro') }} as rate_units
+    select
+        *,
+        {{ whole_quotient('100000000000000 + ' ~ whole_quotient('millionths_per_euro', 2), 'millionths_per_euro') }}
+            as rate_units
     from per_day
 
 ),

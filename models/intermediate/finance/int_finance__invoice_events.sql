@@ -1,5 +1,5 @@
 {{ config(materialized='view') }}
--- Invoiced, taken off, earned: all at the rate of the invoice's day, because what is owed here is service and not money.
+-- Invoiced, taken off, earned: all at the rate of the invoice's day, because what is owed here is service, not money.
 select
     {{ finance_event("'invoice_issued'", 'billing.invoice_lines', key='invoice_line_id', day='issued_on',
         document='invoice_id', kind='kind', account_id='account_id', plan_code='plan_code', country='country',

@@ -1,7 +1,9 @@
 {{ config(day='issued_on', reads={'fct_invoice_lines': 'day', 'int_finance__exchange_rates': 'sliced'}) }}
 with lines as (
 
-    select * from {{ ref('fct_invoice_lines') }} where {{ stale_days('issued_on') }} and account_id is not null
+    select *
+    from {{ ref('fct_invoice_lines') }}
+    where {{ stale_days('issued_on') }} and account_id is not null
 
 ),
 

@@ -1,5 +1,10 @@
-{{ config(day='occurred_on', reads={'int_finance__event_entries': 'day', 'int_finance__revaluations': 'sliced', 'stg_nightshift__journal_batches': 'day', 'int_finance__closed_months': 'sliced'}) }}
--- What is due: the journal as it should be less what is posted. A posted entry is never edited: it is reversed, and posted anew.
+{{ config(day='occurred_on', reads={
+    'int_finance__event_entries': 'day',
+    'int_finance__revaluations': 'sliced',
+    'stg_nightshift__journal_batches': 'day',
+    'int_finance__closed_months': 'sliced'}) }}
+-- What is due: the journal as it should be less what is posted. A posted entry is never edited: it is reversed, and
+-- posted anew.
 with posted as (
 
     select
@@ -13,14 +18,14 @@ with posted as (
 expected as (
 
     select
-        entry_key, event, source_table, source_key, occurred_on, description, plan_code, country, currency, exchange_rate,
-        content_hash, line_number, account_code, amount, reporting_amount
+        entry_key, event, source_table, source_key, occurred_on, description, plan_code, country, currency,
+        exchange_rate, content_hash, line_number, account_code, amount, reporting_amount
     from {{ ref('int_finance__event_entries') }}
     where {{ stale_days('occurred_on') }}
     union all
     select
-        entry_key, event, source_table, source_key, occurred_on, description, null as plan_code, null as country, currency, exchange_rate,
-        content_hash, line_number, account_code, amount, reporting_amount
+        entry_key, event, source_table, source_key, occurred_on, description, null as plan_code, null as country,
+        currency, exchange_rate, content_hash, line_number, account_code, amount, reporting_amount
     from {{ ref('int_finance__revaluations') }}
     where {{ stale_days('occurred_on') }}
 
@@ -49,9 +54,19 @@ settled_revaluations as (
 
     select expected_or_posted.entry_key
     from (
-        select entry_key, source_key, occurred_on from expected where event = 'revaluation'
+        select
+            entry_key,
+            source_key,
+            occurred_on
+        from expected
+        where event = 'revaluation'
         union
-        select entry_key, source_key, occurred_on from posted where event = 'revaluation'
+        select
+            entry_key,
+            source_key,
+            occurred_on
+        from posted
+        where event = 'revaluation'
     ) as expected_or_posted
     inner join {{ ref('int_finance__closed_months') }} as closed
         on substr(cast(closed.month as {{ dbt.type_string() }}), 1, 7) = substr(expected_or_posted.source_key, 1, 7)
@@ -68,7 +83,8 @@ differing as (
         wanted.content_hash,
         coalesce(times_posted.times, 0) as times_posted
     from standing
-    full outer join (select distinct entry_key, content_hash from expected) as wanted on wanted.entry_key = standing.entry_key
+    full outer join (select distinct entry_key, content_hash from expected) as wanted
+        on wanted.entry_key = standing.entry_key
     left join times_posted on times_posted.entry_key = coalesce(standing.entry_key, wanted.entry_key)
     left join settled_revaluations on settled_revaluations.entry_key = coalesce(standing.entry_key, wanted.entry_key)
     where wanted.content_hash is distinct from standing.content_hash and settled_revaluations.entry_key is null
@@ -92,7 +108,10 @@ final as (
         posted.exchange_rate,
         posted.reporting_credit_amount - posted.reporting_debit_amount as reporting_amount,
         posted.journal_entry_id as reverses_entry_id,
-        case when differing.content_hash is null then 'withdrawn at the source' else 'changed at the source' end as cause,
+        case
+            when differing.content_hash is null then 'withdrawn at the source'
+            else 'changed at the source'
+        end as cause,
         concat('Reversal: ', posted.description) as description,
         posted.content_hash,
         posted.posted_on as not_before
@@ -100,7 +119,10 @@ final as (
     inner join posted on posted.journal_entry_id = differing.posted_entry_id
     union all
     select
-        case when differing.times_posted = 0 then expected.entry_key else concat(expected.entry_key, '~', cast(differing.times_posted + 1 as {{ dbt.type_string() }})) end as journal_entry_id,
+        case
+            when differing.times_posted = 0 then expected.entry_key
+            else concat(expected.entry_key, '~', cast(differing.times_posted + 1 as {{ dbt.type_string() }}))
+        end as journal_entry_id,
         expected.line_number,
         expected.occurred_on,
         expected.event,

@@ -1,6 +1,8 @@
-{{ config(day='month', unit='month', reads={'int_finance__revenue_recognised': 'day', 'int_finance__invoiced_lines': 15}) }}
--- Who pays what a month at the end of it (in the running month: on its last day known): of each subscription in service the
--- line invoiced last. A year counts a twelfth; the rest of a month after a change of plan counts as if it were a whole one.
+{{ config(day='month', unit='month', reads={
+    'int_finance__revenue_recognised': 'day',
+    'int_finance__invoiced_lines': 15}) }}
+-- Who pays what a month at the end of it (in the running month: on its last day known): of each subscription in service
+-- the line invoiced last. A year counts a twelfth; the rest of a month after a change of plan counts as a whole one.
 with days as (
 
     select *, max(recognised_on) over (partition by cast(date_trunc('month', recognised_on) as date)) as last_on
@@ -17,11 +19,17 @@ in_service as (
         days.currency,
         days.plan_code,
         {{ cents('lines.net_amount') }} as net_cents,
-        greatest(1, {{ days_between('cast(lines.service_from as date)', 'cast(lines.service_to as date)') }}) as service_days,
-        row_number() over (partition by days.subscription_id, days.recognised_on order by lines.issued_at desc, lines.line_number desc, lines.invoice_line_id desc) as newest_first
+        greatest(1, {{ days_between('cast(lines.service_from as date)', 'cast(lines.service_to as date)') }})
+            as service_days,
+        row_number() over (
+            partition by days.subscription_id, days.recognised_on
+            order by lines.issued_at desc, lines.line_number desc, lines.invoice_line_id desc
+        ) as newest_first
     from days
     inner join {{ ref('int_finance__invoiced_lines') }} as lines on lines.invoice_line_id = days.invoice_line_id
-    where days.recognised_on = days.last_on and lines.kind = 'subscription' and {{ stale_days('lines.issued_on', lookback=15) }}
+    where days.recognised_on = days.last_on
+        and lines.kind = 'subscription'
+        and {{ stale_days('lines.issued_on', lookback=15) }}
 
 ),
 

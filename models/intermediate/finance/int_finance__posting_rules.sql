@@ -5,7 +5,9 @@ select
     event,
     split_part(condition_text, ' ', 1) as condition_column,
     split_part(condition_text, ' ', 2) = '!=' as is_negated,
-    trim(substr(condition_text, length(split_part(condition_text, ' ', 1)) + length(split_part(condition_text, ' ', 2)) + 3)) as condition_value,
+    trim(substr(
+        condition_text, length(split_part(condition_text, ' ', 1)) + length(split_part(condition_text, ' ', 2)) + 3
+    )) as condition_value,
     debit_account,
     credit_account,
     amount_column,

@@ -1,8 +1,13 @@
-{{ config(day='occurred_on', reads={'int_finance__events': 'day', 'int_finance__posting_rules': 'sliced', 'int_finance__exchange_rates': 'sliced'}) }}
+{{ config(day='occurred_on', reads={
+    'int_finance__events': 'day',
+    'int_finance__posting_rules': 'sliced',
+    'int_finance__exchange_rates': 'sliced'}) }}
 -- Each event by each rule that holds for it: what moves from which account to which, at which rate.
 with events as (
 
-    select * from {{ ref('int_finance__events') }} where {{ stale_days('occurred_on') }}
+    select *
+    from {{ ref('int_finance__events') }}
+    where {{ stale_days('occurred_on') }}
 
 ),
 
@@ -20,7 +25,10 @@ matched as (
             {%- endfor %}
             else 0
         end as amount,
-        case when rules.amount_column = 'exchange_amount' then events.exchange_amount else 0 end as reporting_only_amount
+        case
+            when rules.amount_column = 'exchange_amount' then events.exchange_amount
+            else 0
+        end as reporting_only_amount
     from events
     inner join {{ ref('int_finance__posting_rules') }} as rules
         on rules.event = events.event
@@ -46,18 +54,24 @@ matched as (
 final as (
 
     select
-        concat(event, ':', source_key, '@', replace(cast(occurred_on as {{ dbt.type_string() }}), '-', '')) as entry_key,
+        concat(event, ':', source_key, '@', replace(cast(occurred_on as {{ dbt.type_string() }}), '-', ''))
+            as entry_key,
         event,
         source_table,
         source_key,
         occurred_on,
-        case when document is null then rule_description else concat(rule_description, ' ', document) end as description,
+        case
+            when document is null then rule_description
+            else concat(rule_description, ' ', document)
+        end as description,
         plan_code,
         country,
         currency,
         case
             when rate_found is null
-                then cast({{ fail_with("concat('no exchange rate for ', coalesce(currency, '(no currency)'), ' on ', cast(occurred_on as " ~ dbt.type_string() ~ "), ' (', source_table, ' ', source_key, ')')") }} as decimal(18, 8))
+                then cast({{ fail_with("concat('no exchange rate for ', coalesce(currency, '(no currency)'), ' on ',
+                    cast(occurred_on as " ~ dbt.type_string() ~ "), ' (', source_table, ' ', source_key, ')')") }}
+                    as decimal(18, 8))
             else rate_found
         end as exchange_rate,
         debit_account,

@@ -5,7 +5,8 @@ with terms as (
         *,
         {{ cents('deferred_amount') }} as deferred_cents,
         greatest(cast(service_from as date), counts_from) as first_on,
-        greatest(cast(service_from as date), counts_from, {{ last_day_of_service('service_from', 'service_to') }}) as last_on
+        greatest(cast(service_from as date), counts_from, {{ last_day_of_service('service_from', 'service_to') }})
+            as last_on
     from {{ ref('int_finance__deferral_terms') }}
     where {{ stale_days('counts_from', lookback=var('deferral_days')) }}
 
@@ -50,7 +51,11 @@ movements as (
 
     select invoice_line_id, recognised_on, earned_cents, 0 as taken_back_cents from earned
     union all
-    select invoice_line_id, counts_from as recognised_on, 0 as earned_cents, {{ cents('taken_back_amount') }} as taken_back_cents
+    select
+        invoice_line_id,
+        counts_from as recognised_on,
+        0 as earned_cents,
+        {{ cents('taken_back_amount') }} as taken_back_cents
     from terms
     where taken_back_amount <> 0 and {{ stale_days('counts_from') }}
 

@@ -31,11 +31,24 @@ sides as (
 
 problems as (
 
-    select 'seeds/posting_rules.csv' as file, line_number, 'no event' as problem from rules where event is null
+    select
+        'seeds/posting_rules.csv' as file,
+        line_number,
+        'no event' as problem
+    from rules
+    where event is null
     union all
-    select 'seeds/posting_rules.csv', line_number, concat('unbalanced: no ', side, ' account') from sides where account_code is null
+    select
+        'seeds/posting_rules.csv' as file,
+        line_number,
+        concat('unbalanced: no ', side, ' account') as problem
+    from sides
+    where account_code is null
     union all
-    select 'seeds/posting_rules.csv', sides.line_number, concat('no ', side, ' account ', sides.account_code, ' in seeds/accounts.csv while the rule holds')
+    select
+        'seeds/posting_rules.csv' as file,
+        sides.line_number,
+        concat('no ', side, ' account ', sides.account_code, ' in seeds/accounts.csv while the rule holds') as problem
     from sides
     left join accounts
         on accounts.account_code = sides.account_code
@@ -43,15 +56,25 @@ problems as (
         and (accounts.valid_to is null or accounts.valid_to >= sides.valid_to)
     where sides.account_code is not null and accounts.account_code is null
     union all
-    select 'seeds/posting_rules.csv', line_number, concat('moves nothing: debit and credit are both ', debit_account)
+    select
+        'seeds/posting_rules.csv' as file,
+        line_number,
+        concat('moves nothing: debit and credit are both ', debit_account) as problem
     from rules
     where debit_account = credit_account
     union all
-    select 'seeds/posting_rules.csv', line_number, concat('no amount ', coalesce(amount_column, '(empty)'), '; there are {{ event_amounts() | join(", ") }}')
+    select
+        'seeds/posting_rules.csv' as file,
+        line_number,
+        concat('no amount ', coalesce(amount_column, '(empty)'), '; there are {{ event_amounts() | join(", ") }}')
+            as problem
     from rules
     where coalesce(amount_column, '') not in ('{{ event_amounts() | join("', '") }}')
     union all
-    select 'seeds/posting_rules.csv', line_number, concat('condition "', condition, '" is not: kind, plan_code, country or currency = (or !=) a value')
+    select
+        'seeds/posting_rules.csv' as file,
+        line_number,
+        concat('condition "', condition, '" is not: kind, plan_code, country or currency = (or !=) a value') as problem
     from rules
     where condition <> ''
         and not (
@@ -60,7 +83,7 @@ problems as (
             and split_part(condition, ' ', 3) <> ''
         )
     union all
-    select file, line_number, 'ends before it begins'
+    select file, line_number, 'ends before it begins' as problem
     from (
         select 'seeds/posting_rules.csv' as file, line_number, valid_from, valid_to from rules
         union all
@@ -68,11 +91,18 @@ problems as (
     ) as dated
     where valid_from is null or valid_to <= valid_from
     union all
-    select 'seeds/accounts.csv', line_number, concat('type is ', coalesce(type, '(empty)'), '; it can be asset, liability, equity, income, expense')
+    select
+        'seeds/accounts.csv' as file,
+        line_number,
+        concat('type is ', coalesce(type, '(empty)'), '; it can be asset, liability, equity, income, expense')
+            as problem
     from accounts
     where coalesce(type, '') not in ('asset', 'liability', 'equity', 'income', 'expense')
     union all
-    select 'seeds/accounts.csv', later.line_number, concat('account ', later.account_code, ' stands in line ', earlier.line_number, ' already')
+    select
+        'seeds/accounts.csv' as file,
+        later.line_number,
+        concat('account ', later.account_code, ' stands in line ', earlier.line_number, ' already') as problem
     from accounts as later
     inner join accounts as earlier
         on earlier.account_code = later.account_code and earlier.line_number < later.line_number

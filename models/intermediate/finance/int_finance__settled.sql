@@ -1,10 +1,16 @@
-{{ config(day='settled_on', reads={'fct_settlements': 'day', 'int_finance__cash_movements': var('deferral_days'), 'int_finance__exchange_rates': 'sliced'}) }}
+{{ config(day='settled_on', reads={
+    'fct_settlements': 'day',
+    'int_finance__cash_movements': var('deferral_days'),
+    'int_finance__exchange_rates': 'sliced'}) }}
 -- Each line of the settlement report beside the movement of ours that it settles.
 with settlements as (
 
     select
         settlements.*,
-        case when settlements.kind in ('refund', 'chargeback', 'chargeback_reversal') then settlements.reference_id else settlements.payment_id end as movement_id,
+        case
+            when settlements.kind in ('refund', 'chargeback', 'chargeback_reversal') then settlements.reference_id
+            else settlements.payment_id
+        end as movement_id,
         cast(settlements.gross_amount - settlements.fee_amount as decimal(18, 2)) as net_amount,
         cast({{ rate_of('settlements.currency', 'rates') }} as decimal(18, 8)) as own_rate,
         cast({{ rate_of('settlements.settlement_currency', 'settled_rates') }} as decimal(18, 8)) as settled_rate
@@ -47,11 +53,14 @@ final as (
         movements.moved_on as booked_on,
         settlements.own_rate as exchange_rate,
         settlements.settled_rate as settlement_exchange_rate,
-        {{ in_reporting_currency('settlements.settled_net_amount', 'settlements.settled_rate') }} as reporting_net_amount,
+        {{ in_reporting_currency('settlements.settled_net_amount', 'settlements.settled_rate') }}
+            as reporting_net_amount,
         cast({{ in_reporting_currency('settlements.settled_net_amount', 'settlements.settled_rate') }}
-        - {{ in_reporting_currency('settlements.net_amount', 'settlements.own_rate') }} as decimal(18, 2)) as conversion_amount,
+        - {{ in_reporting_currency('settlements.net_amount', 'settlements.own_rate') }} as decimal(18, 2))
+            as conversion_amount,
         cast({{ in_reporting_currency('settlements.gross_amount', 'settlements.own_rate') }}
-        - {{ in_reporting_currency('settlements.gross_amount', 'movements.exchange_rate') }} as decimal(18, 2)) as exchange_amount,
+        - {{ in_reporting_currency('settlements.gross_amount', 'movements.exchange_rate') }} as decimal(18, 2))
+            as exchange_amount,
         settlements.settled_on
     from settlements
     left join movements

@@ -1,6 +1,6 @@
 {{ config(day='written_off_on', reads={'fct_invoices': var('deferral_days'), 'fct_payments': var('deferral_days'),
     'fct_credit_notes': var('deferral_days'), 'int_finance__invoiced_lines': var('deferral_days')}) }}
--- What nobody will pay any more, line by line: the open part of the invoice, cents placed so that the lines add up to it.
+-- What nobody will pay any more, line by line: the open part of the invoice, cents placed so that lines add up to it.
 with given_up as (
 
     select invoice_id, total_amount, cast(updated_at as date) as written_off_on, updated_at as written_off_at
@@ -44,7 +44,8 @@ shared as (
         lines.net_amount,
         lines.total_amount,
         open_parts.*,
-        {{ cents('sum(lines.total_amount) over (partition by lines.invoice_id order by lines.line_number, lines.invoice_line_id)') }} as running_cents
+        {{ cents('sum(lines.total_amount) over (
+            partition by lines.invoice_id order by lines.line_number, lines.invoice_line_id)') }} as running_cents
     from open_parts
     inner join {{ ref('int_finance__invoiced_lines') }} as lines on lines.invoice_id = open_parts.invoice_id
     where {{ stale_days('lines.issued_on', lookback=var('deferral_days')) }} and open_parts.open_cents > 0
@@ -56,7 +57,8 @@ in_cents as (
     select
         *,
         {{ whole_quotient('open_cents * running_cents', 'total_cents') }}
-        - {{ whole_quotient('open_cents * (running_cents - ' ~ cents('total_amount') ~ ')', 'total_cents') }} as line_cents
+        - {{ whole_quotient('open_cents * (running_cents - ' ~ cents('total_amount') ~ ')', 'total_cents') }}
+            as line_cents
     from shared
 
 ),
@@ -66,7 +68,8 @@ final as (
     select
         invoice_line_id,
         {{ from_cents(whole_quotient('line_cents * ' ~ cents('net_amount'), cents('total_amount'))) }} as net_amount,
-        {{ from_cents('line_cents - ' ~ whole_quotient('line_cents * ' ~ cents('net_amount'), cents('total_amount'))) }} as tax_amount,
+        {{ from_cents('line_cents - ' ~ whole_quotient('line_cents * ' ~ cents('net_amount'), cents('total_amount'))) }}
+            as tax_amount,
         written_off_at,
         written_off_on
     from in_cents

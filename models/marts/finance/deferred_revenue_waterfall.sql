@@ -7,9 +7,11 @@ with moved as (
         gl.currency,
         gl.plan_code,
         sum(case when gl.event = 'invoice_issued' then gl.credit_amount - gl.debit_amount else 0 end) as billed_amount,
-        sum(case when gl.event = 'revenue_recognised' then gl.debit_amount - gl.credit_amount else 0 end) as recognised_amount,
+        sum(case when gl.event = 'revenue_recognised' then gl.debit_amount - gl.credit_amount else 0 end)
+            as recognised_amount,
         sum(case when gl.event = 'credit_note' then gl.debit_amount - gl.credit_amount else 0 end) as refunded_amount,
-        sum(case when gl.event = 'invoice_written_off' then gl.debit_amount - gl.credit_amount else 0 end) as written_off_amount,
+        sum(case when gl.event = 'invoice_written_off' then gl.debit_amount - gl.credit_amount else 0 end)
+            as written_off_amount,
         sum(gl.credit_amount - gl.debit_amount) as movement
     from {{ ref('int_finance__gl_daily') }} as gl
     inner join {{ ref('accounts') }} as accounts
@@ -29,7 +31,12 @@ months as (
 
 series as (
 
-    select currency, plan_code, min(month) as first_month from moved group by currency, plan_code
+    select
+        currency,
+        plan_code,
+        min(month) as first_month
+    from moved
+    group by currency, plan_code
 
 ),
 
@@ -44,7 +51,10 @@ running as (
         coalesce(moved.refunded_amount, 0) as refunded_amount,
         coalesce(moved.written_off_amount, 0) as written_off_amount,
         coalesce(moved.movement, 0) as movement,
-        sum(coalesce(moved.movement, 0)) over (partition by series.currency, series.plan_code order by months.month) as closing_amount
+        sum(coalesce(moved.movement, 0)) over (
+            partition by series.currency, series.plan_code
+            order by months.month
+        ) as closing_amount
     from series
     inner join months on months.month >= series.first_month
     left join moved

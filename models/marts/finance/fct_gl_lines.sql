@@ -1,5 +1,6 @@
 {{ config(materialized='whole') }}
--- What goes to the general ledger: an accountant cannot import a million lines. Each leads back to its entries by gl_line_id.
+-- What goes to the general ledger: an accountant cannot import a million lines. Each leads back to its entries by
+-- gl_line_id.
 select
     gl_line_id,
     batch_id,

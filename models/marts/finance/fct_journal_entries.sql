@@ -21,5 +21,5 @@ select
 from {{ ref('fct_journal_lines') }}
 where {{ stale_days('occurred_on') }}
 group by
-    journal_entry_id, posted_on, occurred_on, event, source_table, source_key, plan_code, country, currency, exchange_rate,
-    reporting_currency, reverses_entry_id, cause, description, batch_id
+    journal_entry_id, posted_on, occurred_on, event, source_table, source_key, plan_code, country, currency,
+    exchange_rate, reporting_currency, reverses_entry_id, cause, description, batch_id

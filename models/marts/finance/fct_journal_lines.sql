@@ -1,4 +1,7 @@
-{{ config(day='occurred_on', reads={'stg_nightshift__journal_batches': 'day', 'int_finance__journal_due': 'day', 'int_finance__posting_days': 'sliced'}) }}
+{{ config(day='occurred_on', reads={
+    'stg_nightshift__journal_batches': 'day',
+    'int_finance__journal_due': 'day',
+    'int_finance__posting_days': 'sliced'}) }}
 -- The books: what is posted, and what the next ./nightshift post will post.
 with due as (
 
@@ -72,7 +75,10 @@ final as (
     select
         *,
         {{ reporting_currency() }} as reporting_currency,
-        concat(coalesce(batch_id, 'due'), '/', cast(posted_on as {{ dbt.type_string() }}), '/', account_code, '/', currency, '/', coalesce(plan_code, '')) as gl_line_id
+        concat(
+            coalesce(batch_id, 'due'), '/', cast(posted_on as {{ dbt.type_string() }}), '/', account_code,
+            '/', currency, '/', coalesce(plan_code, '')
+        ) as gl_line_id
     from lines
 
 )

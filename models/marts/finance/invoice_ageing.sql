@@ -6,7 +6,12 @@ with moved as (
     union all
     select invoice_id, currency, -total_amount as amount from {{ ref('int_finance__credits') }}
     union all
-    select invoice_id, currency, -amount as amount from {{ ref('int_finance__cash_movements') }} where invoice_id is not null and problem is null
+    select
+        invoice_id,
+        currency,
+        -amount as amount
+    from {{ ref('int_finance__cash_movements') }}
+    where invoice_id is not null and problem is null
 
 ),
 

@@ -1,7 +1,9 @@
 {{ config(day='month', unit='month', reads={'int_finance__mrr': 240}) }}
 with months as (
 
-    select distinct month from {{ ref('int_finance__mrr') }} where {{ stale_days('month') }}
+    select distinct month
+    from {{ ref('int_finance__mrr') }}
+    where {{ stale_days('month') }}
 
 ),
 
@@ -11,7 +13,8 @@ before as (
         months.month,
         mrr.account_id,
         mrr.currency,
-        sum(case when mrr.month = {{ add_periods('months.month', -1, 'month') }} then mrr.mrr_amount else 0 end) as opening_amount
+        sum(case when mrr.month = {{ add_periods('months.month', -1, 'month') }} then mrr.mrr_amount else 0 end)
+            as opening_amount
     from months
     inner join {{ ref('int_finance__mrr') }} as mrr on mrr.month < months.month
     where {{ stale_days('mrr.month', lookback=240) }}

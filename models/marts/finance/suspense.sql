@@ -1,5 +1,5 @@
 {{ config(materialized='whole') }}
--- Money whose meaning is not known. An item leaves when its cause does: then its entry is reversed and posted as it should be.
+-- Money whose meaning is not known. An item leaves when its cause does: its entry is reversed and posted as it should.
 select
     account_code,
     source_table,

@@ -23,7 +23,12 @@ months as (
 
 balances as (
 
-    select account_code, currency, min(month) as first_month from moved group by account_code, currency
+    select
+        account_code,
+        currency,
+        min(month) as first_month
+    from moved
+    group by account_code, currency
 
 ),
 
@@ -38,7 +43,8 @@ running as (
         sum(coalesce(moved.debit_amount, 0) - coalesce(moved.credit_amount, 0)) over up_to_here as closing_amount,
         coalesce(moved.reporting_debit_amount, 0) as reporting_debit_amount,
         coalesce(moved.reporting_credit_amount, 0) as reporting_credit_amount,
-        sum(coalesce(moved.reporting_debit_amount, 0) - coalesce(moved.reporting_credit_amount, 0)) over up_to_here as reporting_closing_amount,
+        sum(coalesce(moved.reporting_debit_amount, 0) - coalesce(moved.reporting_credit_amount, 0)) over up_to_here
+            as reporting_closing_amount,
         coalesce(moved.reporting_not_posted_amount, 0) as reporting_not_posted_amount
     from balances
     inner join months on months.month >= balances.first_month
@@ -63,7 +69,10 @@ final as (
         cast(running.credit_amount as decimal(18, 2)) as credit_amount,
         cast(running.closing_amount as decimal(18, 2)) as closing_amount,
         {{ reporting_currency() }} as reporting_currency,
-        cast(running.reporting_closing_amount - running.reporting_debit_amount + running.reporting_credit_amount as decimal(18, 2)) as reporting_opening_amount,
+        cast(
+            running.reporting_closing_amount - running.reporting_debit_amount + running.reporting_credit_amount
+            as decimal(18, 2)
+        ) as reporting_opening_amount,
         cast(running.reporting_debit_amount as decimal(18, 2)) as reporting_debit_amount,
         cast(running.reporting_credit_amount as decimal(18, 2)) as reporting_credit_amount,
         cast(running.reporting_closing_amount as decimal(18, 2)) as reporting_closing_amount,
