@@ -1,5 +1,6 @@
 {{ config(materialized='whole') }}
--- A label is settled once somebody said so, or nobody said anything for label_delay_days; the latest word counts.
+-- A payment is settled when label_delay_days have passed, whatever was said of it: who counts earlier what was reported
+-- already counts frauds alone. The latest word counts.
 with labels as (
 
     select
@@ -24,8 +25,7 @@ select
     scores.score,
     scores.band,
     coalesce(labels.is_fraud, false) as is_fraud,
-    labels.payment_id is not null
-    or payments.paid_on <= last_day.last_paid_on - {{ var('label_delay_days') }} as is_settled
+    payments.paid_on <= last_day.last_paid_on - {{ var('label_delay_days') }} as is_settled
 from {{ ref('fct_payment_scores') }} as scores
 inner join {{ ref('int_risk__payments') }} as payments on payments.payment_id = scores.payment_id
 left join labels on labels.payment_id = scores.payment_id and labels.newest_first = 1

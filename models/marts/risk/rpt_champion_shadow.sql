@@ -8,7 +8,6 @@ with compared as (
         champion.model_version as champion,
         decided.band,
         champion.band as champion_band,
-        decided.is_settled,
         decided.is_fraud
     from {{ ref('int_risk__settled_scores') }} as decided
     inner join {{ ref('int_risk__champion_scores') }} as champion on champion.payment_id = decided.payment_id
@@ -25,8 +24,8 @@ select
     count(case when champion_band <> 'accept' then 1 end) as champion_would_stop,
     count(case when band = 'accept' and champion_band <> 'accept' then 1 end) as stopped_by_champion_alone,
     count(case when band <> 'accept' and champion_band = 'accept' then 1 end) as accepted_by_champion_alone,
-    count(case when is_settled and is_fraud then 1 end) as frauds,
-    count(case when is_settled and is_fraud and band <> 'accept' then 1 end) as frauds_caught,
-    count(case when is_settled and is_fraud and champion_band <> 'accept' then 1 end) as champion_would_catch
+    count(case when is_fraud then 1 end) as frauds,
+    count(case when is_fraud and band <> 'accept' then 1 end) as frauds_caught,
+    count(case when is_fraud and champion_band <> 'accept' then 1 end) as champion_would_catch
 from compared
 group by paid_on, decided_by, champion
