@@ -26,3 +26,5 @@
 {% macro iso_week(day) %}{{ return(adapter.dispatch('iso_week')(day)) }}{% endmacro %}
 
 {% macro default__iso_week(day) %}{{ return("strftime(" ~ day ~ ", '%G-W%V')") }}{% endmacro %}
+
+{% macro spark__iso_week(day) %}{{ return("concat(extract(yearofweek from " ~ day ~ "), '-W', lpad(cast(extract(week from " ~ day ~ ") as string), 2, '0'))") }}{% endmacro %}

@@ -17,3 +17,5 @@
 {% macro stable_lot(text) %}{{ return(adapter.dispatch('stable_lot')(text)) }}{% endmacro %}
 
 {% macro default__stable_lot(text) %}{{ return("cast(cast('0x' || substr(md5(" ~ text ~ "), 1, 8) as bigint) % 10000 as integer)") }}{% endmacro %}
+
+{% macro spark__stable_lot(text) %}{{ return("cast(cast(conv(substr(md5(" ~ text ~ "), 1, 8), 16, 10) as bigint) % 10000 as integer)") }}{% endmacro %}
