@@ -27,9 +27,11 @@ KEPT = 3
 MOST_CHANGED, MOST_TAKEN_OUT = 0.2, 0.2
 RUN_INDEX = "run `./nightshift index`"
 
-# The mart's columns as the index takes them. An artist is found by name and by another name alike.
+# The mart's columns as the index takes them. An artist is found by name and by another name alike. Only an article's
+# text is read, and can be quoted; the text of others is a heap of words to find them by.
 INCOMING = f"""
-    select document_id, kind, title, names, title_words, names_words, text_words, title_plain, names_plain, text_plain,
+    select document_id, kind, title, names, title_words, names_words, text_words, title_plain, names_plain,
+        if(kind = 'article', text_plain, '') as text_plain,
         list_distinct([title_plain, title_normal] || case when kind = 'artist' and names_plain <> ''
             and not contains(names, '|') then [names_plain] else [] end) as exact_titles,
         language, territories, excluded_territories, popularity, content_hash

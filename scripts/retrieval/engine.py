@@ -29,8 +29,8 @@ def schema(learns: bool) -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("document_id", stored=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("kind", stored=True, tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("shown_title", stored=True, tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("shown_names", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_bytes_field("shown_title", stored=True)
+    builder.add_bytes_field("shown_names", stored=True)
     builder.add_text_field("all", stored=learns, tokenizer_name="en_stem", index_option="freq")
     builder.add_text_field("title", tokenizer_name="default")
     builder.add_text_field("names", tokenizer_name="default")
@@ -65,8 +65,8 @@ def _document(
     return tantivy.Document(
         document_id=document_id,
         kind=kind,
-        shown_title=title,
-        shown_names=names,
+        shown_title=title.encode(),
+        shown_names=names.encode(),
         all=" ".join(weighted),
         title=title_plain,
         names=names_plain,
@@ -128,7 +128,8 @@ class EngineSearcher(Searcher):
         name, kind, title, names, popularity = (
             document.get_first(field) for field in ("document_id", "kind", "shown_title", "shown_names", "popularity")
         )
-        return Hit(address, str(name), score, str(kind), str(title or ""), str(names or ""), int(popularity or 0))
+        shown = (bytes(text or b"").decode() for text in (title, names))
+        return Hit(address, str(name), score, str(kind), *shown, int(popularity or 0))
 
     def _term(self, field: str, value: str, option: str) -> Query:
         return Query.term_query(self._schema, field, value, option)

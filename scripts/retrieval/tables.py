@@ -36,7 +36,7 @@ INCOMING = {
 }
 SHOWN = tuple(name for name in INCOMING if not name.endswith("_words"))
 
-# Words of a document, one row a word and field; the numbers of words are the lengths.
+# Words of a document, one row a word and field: title, names, text to be read, text that only helps to find.
 _SPLIT = """
     select document_no, unnest(string_split(words, ' ')) as word, field
     from (
@@ -44,7 +44,7 @@ _SPLIT = """
         union all
         select document_no, names_words, 1 from arriving where names_words <> ''
         union all
-        select document_no, text_words, 2 from arriving where text_words <> ''
+        select document_no, text_words, if(text_plain = '', 3, 2) from arriving where text_words <> ''
     )
 """
 
@@ -59,7 +59,7 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
         f"""
         create table documents (document_no integer, {shown}, length integer, words integer);
         create table terms (term_id integer, term varchar, document_count integer);
-        create table words (word varchar, term_id integer, is_name boolean);
+        create table words (word varchar, term_id integer, is_read boolean);
         create table postings (
             term_id integer, document_no integer, title_frequency integer, names_frequency integer,
             text_frequency integer, rounded_length integer
@@ -93,7 +93,7 @@ def add(connection: duckdb.DuckDBPyConnection, incoming: str) -> None:
         insert into postings
             with counted as (
                 select words.term_id, spoken.document_no, count(*) filter (field = 0) as title_frequency,
-                    count(*) filter (field = 1) as names_frequency, count(*) filter (field = 2) as text_frequency
+                    count(*) filter (field = 1) as names_frequency, count(*) filter (field >= 2) as text_frequency
                 from spoken inner join words using (word) group by words.term_id, spoken.document_no
             )
             select counted.*, {ranking.ROUNDED_SQL} from counted inner join lengths using (document_no)
@@ -131,7 +131,7 @@ def _learn_words(connection: duckdb.DuckDBPyConnection) -> None:
             select (select coalesce(max(term_id), 0) from terms) + row_number() over (order by term), term, 0
             from (select distinct term from stemmed where term not in (select term from terms));
         insert into words select word, term_id, false from stemmed inner join terms using (term) order by word;
-        update words set is_name = true where not is_name and word in (select word from spoken where field < 2);
+        update words set is_read = true where not is_read and word in (select word from spoken where field < 3);
         """
     )
     connection.unregister("stemmed")
@@ -245,8 +245,8 @@ class TableSearcher(Searcher):
     def continued(self, prefix: str) -> list[str]:
         """Words that begin so."""
         rows = self._connection.execute(
-            "select word from words inner join terms using (term_id) where starts_with(word, ?) and document_count > 0 "
-            "order by document_count desc, word limit 10",
+            "select word from words inner join terms using (term_id) "
+            "where is_read and starts_with(word, ?) and document_count > 0 order by document_count desc, word limit 10",
             [prefix],
         ).fetchall()
         return [word for (word,) in rows]
@@ -254,9 +254,9 @@ class TableSearcher(Searcher):
     def resembling(self, word: str, errors: int) -> list[str]:
         """Words so many errors away: one by trying all, two by the distance to every word of titles and names."""
         if errors == 1:
-            where, values = "word in (select unnest(?))", [sorted(set(one_error_away(word)))]
+            where, values = "is_read and word in (select unnest(?))", [sorted(set(one_error_away(word)))]
         else:
-            where = "is_name and length(word) between ? and ? and damerau_levenshtein(word, ?) <= ?"
+            where = "is_read and length(word) between ? and ? and damerau_levenshtein(word, ?) <= ?"
             values = [len(word) - errors, len(word) + errors, word, errors]
         rows = self._connection.execute(
             f"select word from words inner join terms using (term_id) where {where} and document_count > 0 "
