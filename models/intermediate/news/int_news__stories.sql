@@ -95,33 +95,41 @@ counts as (
     from articles
 ),
 
--- a story needs so many times that much; where little is known yet, a usual value stands in
+-- A story needs so many times that much; where little is known yet, a usual value stands in, and nothing less than
+-- that: articles that have no word in common with those before them would else join at a nod.
 needed as materialized (
     select
         {{ var('story_evidence') }}
-        * (
-            (select coalesce(cast(sum(cast(chance.late as hugeint) * chance.early) as double), 0) from chance) / 1e12
-            + {{ var('story_chance') }} * {{ var('story_chance_pairs') }}
-        )
-        / (late * early + {{ var('story_chance_pairs') }}) as link
+        * greatest(
+            {{ var('story_chance') }},
+            (
+                (select coalesce(cast(sum(cast(chance.late as hugeint) * chance.early) as double), 0) from chance) / 1e12
+                + {{ var('story_chance') }} * {{ var('story_chance_pairs') }}
+            )
+            / (late * early + {{ var('story_chance_pairs') }})
+        ) as link
     from counts
 ),
 
 sizes as materialized (
-    select unit, count(*) as articles, starts_with(unit, 'new ') as is_new
+    select
+        unit,
+        count(*) as articles,
+        starts_with(unit, 'new ') as is_new,
+        cast(row_number() over (order by unit) as integer) as number
     from articles
     group by unit
 ),
 
 term_units as (
-    select term, count(*) as units
+    select term, count(*) as units, cast(row_number() over (order by term) as integer) as number
     from unit_terms
     group by term
 ),
 
 -- terms of very many stories join nothing, and would cost the square of them
 inverted as materialized (
-    select unit_terms.unit, unit_terms.term, unit_terms.weight, sizes.is_new
+    select sizes.number, term_units.number as term, unit_terms.weight, sizes.is_new, sizes.articles
     from unit_terms
     inner join sizes on unit_terms.unit = sizes.unit
     inner join term_units on unit_terms.term = term_units.term
@@ -129,87 +137,125 @@ inverted as materialized (
 ),
 
 pairs as materialized (
-    select one.unit as one, other.unit as other, sum(cast(one.weight as hugeint) * other.weight) as shared
+    select
+        one.number as one,
+        other.number as other,
+        sum(cast(one.weight as hugeint) * other.weight) as shared,
+        min(one.articles) as one_articles,
+        min(other.articles) as other_articles
     from inverted as one
-    inner join inverted as other on one.term = other.term and one.unit < other.unit
+    inner join inverted as other on one.term = other.term and one.number < other.number
     where one.is_new or other.is_new
-    group by one.unit, other.unit
+    group by one.number, other.number
 ),
 
 -- Average linkage: in each round every two that are each other's best join, until nobody is left who shares enough.
+-- A row is a link between two clusters, or (without shared) says where a unit is. Who shares enough with nobody never
+-- will, because what comes of joining others is between what they shared; so its links are left out.
 merged as (
-    select 0 as round, unit, unit as cluster, articles
+    select 0 as round, one, other, shared, one_articles, other_articles
+    from pairs
+    union all
+    select 0 as round, number as one, number as other, null as shared, null as one_articles, null as other_articles
     from sizes
     union all
     (
-        with counted as (
-            select cluster, sum(articles) as articles
+        with strong as (
+            select
+                one,
+                other,
+                one_articles,
+                other_articles,
+                cast(shared as double) / (one_articles * other_articles) as link
             from merged
-            group by cluster
+            where cast(shared as double) / (one_articles * other_articles) >= (select 1e12 * needed.link from needed)
+        ),
+
+        both_ways as (
+            select one as cluster, other as partner, one_articles + other_articles as articles, link from strong
+            union all
+            select other as cluster, one as partner, one_articles + other_articles as articles, link from strong
+        ),
+
+        best as (
+            select
+                cluster,
+                partner,
+                articles,
+                row_number() over (
+                    partition by cluster
+                    order by link desc, least(cluster, partner), greatest(cluster, partner)
+                ) as place
+            from both_ways
+        ),
+
+        mutual as (
+            select former.cluster, least(former.cluster, former.partner) as joined, former.articles
+            from best as former
+            inner join best as latter on former.partner = latter.cluster and former.cluster = latter.partner
+            where former.place = 1 and latter.place = 1
+        ),
+
+        alive as (
+            select cluster from best where place = 1
+        ),
+
+        moved as (
+            select
+                merged.shared,
+                coalesce(of_one.joined, merged.one) as one,
+                coalesce(of_other.joined, merged.other) as other,
+                coalesce(of_one.articles, merged.one_articles) as one_articles,
+                coalesce(of_other.articles, merged.other_articles) as other_articles
+            from merged
+            inner join alive as one_alive on merged.one = one_alive.cluster
+            inner join alive as other_alive on merged.other = other_alive.cluster
+            left join mutual as of_one on merged.one = of_one.cluster
+            left join mutual as of_other on merged.other = of_other.cluster
+            where merged.shared is not null
         ),
 
         links as (
             select
-                least(former.cluster, latter.cluster) as one,
-                greatest(former.cluster, latter.cluster) as other,
-                cast(sum(pairs.shared) as double) / 1e12 as shared
-            from pairs
-            inner join merged as former on pairs.one = former.unit
-            inner join merged as latter on pairs.other = latter.unit
-            where former.cluster <> latter.cluster
-            group by least(former.cluster, latter.cluster), greatest(former.cluster, latter.cluster)
+                least(one, other) as one,
+                greatest(one, other) as other,
+                sum(shared) as shared,
+                max(case when one < other then one_articles else other_articles end) as one_articles,
+                max(case when one < other then other_articles else one_articles end) as other_articles
+            from moved
+            where one <> other
+            group by least(one, other), greatest(one, other)
         ),
 
-        strong as (
-            select links.one, links.other, links.shared / (former.articles * latter.articles) as link
-            from links
-            inner join counted as former on links.one = former.cluster
-            inner join counted as latter on links.other = latter.cluster
-            where links.shared / (former.articles * latter.articles) >= (select needed.link from needed)
+        places as (
+            select merged.one, coalesce(mutual.joined, merged.other) as other
+            from merged
+            left join mutual on merged.other = mutual.cluster
+            where merged.shared is null
         ),
 
-        both_ways as (
-            select one as cluster, other as partner, link from strong
+        following as (
+            select one, other, shared, one_articles, other_articles from links
             union all
-            select other as cluster, one as partner, link from strong
+            select one, other, null as shared, null as one_articles, null as other_articles from places
         ),
 
-        best as (
-            select cluster, partner
-            from (
-                select
-                    cluster,
-                    partner,
-                    row_number() over (
-                        partition by cluster
-                        order by link desc, least(cluster, partner), greatest(cluster, partner)
-                    ) as place
-                from both_ways
-            ) as ranked
-            where place = 1
-        ),
-
-        mutual as (
-            select former.cluster, least(former.cluster, former.partner) as joined
-            from best as former
-            inner join best as latter on former.partner = latter.cluster and former.cluster = latter.partner
+        rounds as (
+            select max(round) + 1 as round from merged
         )
 
-        select
-            merged.round + 1 as round,
-            merged.unit,
-            coalesce(mutual.joined, merged.cluster) as cluster,
-            merged.articles
-        from merged
-        left join mutual on merged.cluster = mutual.cluster
+        select rounds.round, following.one, following.other, following.shared, following.one_articles, following.other_articles
+        from following
+        cross join rounds
         where (select count(joining.cluster) from mutual as joining) > 0
     )
 ),
 
 clusters as (
-    select unit, cluster
+    select sizes.unit, merged.other as cluster
     from merged
-    where round = (select max(rounds.round) from merged as rounds)
+    inner join sizes on merged.one = sizes.number
+    where merged.shared is null and merged.round = (select max(rounds.round) from merged as rounds)
 ),
 
 -- of stories that become one the oldest gives its id; a new one is named by its hour and its first article
