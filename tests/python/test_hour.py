@@ -1,0 +1,117 @@
+"""The hour from end to end: missed, late, twice, two at once, killed: the same headlines as with everything in time."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from compiled import ROOT
+
+FIRST = datetime(2026, 3, 1, 12)
+EVENTS = (
+    "Harbour choir wins prize in Dublin",
+    "Judge rules on royalties of Silver Foxes",
+    "Festival in Malmö called off",
+)
+
+pytestmark = pytest.mark.nightly
+
+
+def ship(home: Path, number: int) -> None:
+    """The files of one hour: each event told by another outlet, and a reader of the first."""
+    at = FIRST + timedelta(hours=number)
+    place = home / "inbox" / "newsroom" / f"{at:%Y-%m-%d}" / f"T{at:%H}"
+    place.mkdir(parents=True)
+    stamp = f"{at + timedelta(minutes=5):%Y-%m-%dT%H:%M:%S}.000Z"
+    articles = [
+        {
+            "article_id": f"a{number}{n}", "outlet": f"outlet-{number}", "title": f"{title} <b>{number}</b>",
+            "language": "en", "country": "GB", "section": "music", "url": f"https://o{number}.example/{n}",
+            "published_at": stamp, "updated_at": stamp, "is_retracted": False,
+        }
+        for n, title in enumerate(EVENTS)
+    ]  # fmt: skip
+    articles.append({**articles[0], "article_id": f"none{number}", "title": None})
+    events = [{"event_id": f"e{number}", "article_id": "a00", "reader_id": f"r{number}", "event": "read",
+               "country": "GB", "dwell_ms": 9000, "occurred_at": stamp}]  # fmt: skip
+    for name, rows in (("articles", articles), ("reader_events", events)):
+        with gzip.open(place / f"{name}.jsonl.gz", "wt") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def command(home: Path, number: int) -> tuple[list[str], dict[str, str]]:
+    at = FIRST + timedelta(hours=number)
+    arguments = [sys.executable, "-m", "scripts.nightshift", "hour", "--at", f"{at:%Y-%m-%dT%H:00Z}"]
+    settings = {"NIGHTSHIFT_HOME": str(home), "NIGHTSHIFT_PSEUDONYM_SEED": "test", "NIGHTSHIFT_MASTER_KEY": "11" * 32}
+    return arguments, {**os.environ, **settings}
+
+
+def hour(home: Path, number: int, **extra: str) -> int:
+    arguments, environment = command(home, number)
+    done = subprocess.run(arguments, cwd=ROOT, env={**environment, **extra}, capture_output=True, text=True)
+    assert done.returncode in (0, -9, 137), done.stdout + done.stderr
+    return done.returncode
+
+
+def seen(home: Path) -> str:
+    """A hash of all that readers find."""
+    current = home / "published" / "hourly" / "current"
+    assert (current / "_edition.json").exists()
+    digest = hashlib.sha256(current.resolve().name.encode())
+    for path in sorted(current.iterdir()):
+        if path.suffix in (".json", ".html", ".atom") and path.name != "_edition.json":
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+@pytest.fixture(scope="module")
+def in_order(tmp_path_factory) -> str:
+    home = tmp_path_factory.mktemp("in_order")
+    for number in range(3):
+        ship(home, number)
+        hour(home, number)
+    page = (home / "published" / "hourly" / "current" / "index.html").read_text()
+    assert "&lt;b&gt;" in page and "<b>" not in page
+    return seen(home)
+
+
+def test_missed_late_and_twice(in_order, tmp_path):
+    ship(tmp_path, 0)
+    ship(tmp_path, 2)
+    hour(tmp_path, 2)  # the first two hours were missed, and the second one's files are late
+    assert seen(tmp_path) != in_order
+    ship(tmp_path, 1)
+    hour(tmp_path, 2)
+    assert seen(tmp_path) == in_order
+    hour(tmp_path, 2)
+    assert seen(tmp_path) == in_order
+
+
+def test_two_at_once_and_an_older_hour_afterwards(in_order, tmp_path):
+    for number in range(3):
+        ship(tmp_path, number)
+    running = []
+    for number in (2, 1):
+        arguments, environment = command(tmp_path, number)
+        running.append(subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL))
+    assert [process.wait() for process in running] == [0, 0]
+    assert seen(tmp_path) == in_order
+    hour(tmp_path, 0)
+    assert seen(tmp_path) == in_order
+
+
+def test_killed_anywhere_and_run_again(in_order, tmp_path):
+    for number in range(3):
+        ship(tmp_path, number)
+    points = ("hour:after-land", "hour:after-build", "hour:before-rename", "hour:before-link", "hour:after-commit")
+    for point in points:
+        assert hour(tmp_path, 2, NIGHTSHIFT_FAULT=point) != 0
+    hour(tmp_path, 2)
+    assert seen(tmp_path) == in_order
