@@ -39,6 +39,7 @@ STEPS = {
     "fraud-export": "scripts.fraud_export",
     "recommend": "scripts.recommend",
     "evaluate": "scripts.evaluate",
+    "campaign": "scripts.campaign",
     "deliver": "scripts.deliver",
     "status": "scripts.status",
     "spark": "scripts.spark",

@@ -94,6 +94,14 @@ class Ledger:
         )
         return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
+    def of(self, campaign: str, account_id: str) -> list[dict[str, Any]]:
+        """What is known of a campaign's mails to an account."""
+        rows = self.database.execute(
+            f"select {', '.join(COLUMNS)} from mails where campaign = ? and account_id = ? order by period",
+            (campaign, account_id),
+        )
+        return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+
     def to_commit(self) -> list[dict[str, Any]]:
         """Outcomes that are not yet in the landing."""
         rows = self.database.execute(

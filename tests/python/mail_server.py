@@ -92,6 +92,10 @@ class Server:
         """Every mail taken, in order."""
         return [json.loads(line) for line in self.taken.read_text(encoding="utf-8").splitlines()]
 
+    def count(self) -> int:
+        """How many were taken."""
+        return self.taken.read_bytes().count(b"\n")
+
     def recipients(self) -> list[str]:
         """To whom, in alphabetical order, as often as it was taken."""
         return sorted(mail["to"] for mail in self.mails())
