@@ -21,6 +21,7 @@ from scripts.console import DONE, USAGE, Stop, say, table
 from scripts.home import PROJECT, folder
 from scripts.lock import night_lock
 from scripts.mail import addresses, campaigns, message, skeleton
+from scripts.mail.headlines import Headlines
 from scripts.mail.rendering import Letter, Rendered, Template, Unfit
 from scripts.mail.tokens import mail_key
 from scripts.published import current_folder
@@ -80,7 +81,9 @@ def preview(name: str, listener: str, language: str | None, picture: Path | None
       ./nightshift campaign preview listening_report --listener acc-000123 --picture report.png
     """
     chosen, account = campaigns.load(name), pseudonym(listener)
-    data, spoken = _data(name, account)
+    data, spoken, country = _data(name, account)
+    if chosen.uses_headlines:
+        data["headlines"] = Headlines(datetime.now(UTC).replace(tzinfo=None)).of(country)
     language = language or (spoken if spoken in chosen.languages else chosen.fallback_language)
     if language not in chosen.languages:
         raise Stop(f"{name} has no texts in {language}; it has {', '.join(chosen.languages)}", USAGE)
@@ -198,8 +201,8 @@ def photograph(page: Path, picture: Path, width: int, height: int) -> None:
         raise Stop(f"{browser} took no picture: {done.stderr[-300:]}")
 
 
-def _data(name: str, account: str) -> tuple[dict[str, object], str]:
-    """What the campaign's query says of the account, and its language."""
+def _data(name: str, account: str) -> tuple[dict[str, object], str, str]:
+    """What the campaign's query says of the account, its language and its country."""
     with night_lock("campaign preview"), warehouse(read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"set variable preview_of = '{name}'")
@@ -208,7 +211,7 @@ def _data(name: str, account: str) -> tuple[dict[str, object], str]:
                 f"select cast(data_json as varchar) from campaigns.audience_{name} where account_id = ?", [account]
             ).fetchone()
             spoken = connection.execute(
-                "select language from core.dim_member where account_id = ?", [account]
+                "select language, country from core.dim_member where account_id = ?", [account]
             ).fetchone()
         except duckdb.CatalogException:
             raise Stop(f"{name} is not built yet; run `./nightshift build` first") from None
@@ -216,7 +219,7 @@ def _data(name: str, account: str) -> tuple[dict[str, object], str]:
         raise Stop(f"there is no account {account}", USAGE)
     if found is None:
         raise Stop(f"the campaign's query does not find {account}: she would get nothing")
-    return json.loads(found[0]), spoken[0]
+    return json.loads(found[0]), *spoken
 
 
 def _person(account: str) -> dict[str, object]:

@@ -13,6 +13,7 @@ from scripts.console import DONE, LOCKED, REFUSED, STOPPED, USAGE, Stop, count, 
 from scripts.faults import fault_point
 from scripts.lock import night_lock
 from scripts.mail import campaigns
+from scripts.mail.headlines import Headlines
 from scripts.mail.ledger import Ledger
 from scripts.mail.message import DKIM_KEY, Signer
 from scripts.mail.outbox import Due, Outbox
@@ -93,7 +94,10 @@ def _deliver(ledger: Ledger, clock: Clock, rate: float, connections: int) -> int
                 dispatcher.sent.counts["withheld"] += 1
                 dispatcher.sent.reasons[forbidden[each.send_key]] += 1
         allowed = [d for d in due if d.send_key not in forbidden and d.campaign not in dispatcher.sent.stopped]
-        work = _people(allowed, lambda each: {})
+        headlines = Headlines(clock.now())
+        reads_news = {name for name, campaign in preparer.campaigns.items() if campaign.uses_headlines}
+        news = {True: lambda each: {"headlines": headlines.of(each.country)}, False: lambda each: {}}
+        work = _people(allowed, lambda each: news[each.campaign in reads_news](each))
         sent = dispatcher.run(prepare_all(preparer, work, sum(not d.is_holdout for d in allowed), clock.now()))
     committed = _commit(ledger, clock)
     return _tell(sent, len(due), committed, time.monotonic() - begun)

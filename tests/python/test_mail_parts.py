@@ -7,11 +7,12 @@ import email
 import functools
 import json
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from email import policy
 from pathlib import Path
 
 import dkim
+import duckdb
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -22,6 +23,7 @@ from scripts import sources
 from scripts.console import Stop
 from scripts.mail import addresses, campaigns, message, tokens
 from scripts.mail.addresses import BadAddress
+from scripts.mail.headlines import Headlines
 from scripts.mail.rendering import Letter, Template, Unfit
 from scripts.mail.smtp import Answer, is_local
 
@@ -36,6 +38,11 @@ DATA = {
     },
     "win_back": {"days_away": 34, "streams": 17, "artists": [
         {"id": "a1", "name": "Ann & <i>the</i> Amps", "streams": 2}]},
+    "weekly_digest": {
+        "tracks": [{"id": "t1", "title": "Rain <3", "artist": "Ann", "because": None},
+                   {"id": "t2", "title": "Sun", "artist": "Bea", "because": "Rain & Co"}],
+        "headlines": [{"title": "<b>News</b> of the day", "url": "https://news.example/a?b=1", "outlet": "The Paper"}],
+    },
     "new_releases": {"count": 12, "releases": [
         {"id": "r1", "title": "Turning <again>", "kind": "ep", "artist": "Freya Novák", "released_on": "2026-02-13"}]},
 }  # fmt: skip
@@ -181,6 +188,27 @@ def test_a_value_that_is_not_there_stops_the_mail(hole):
         data["days_away"] = None
     with pytest.raises(Unfit, match="template"):
         template("win_back").render(Letter(SEND_KEY, "en", data, "Ann"))
+
+
+def test_headlines_are_those_of_the_hour_or_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path))
+    assert Headlines(AT).of("DE") == []
+    here = tmp_path / "published" / "hourly" / "current"
+    here.mkdir(parents=True)
+    rows = ", ".join(
+        f"('{edition}', {rank}, timestamp '2026-02-26 09:00:00', '{title}', '{url}', 'The Paper')"
+        for edition, rank, title, url in (
+            ("world", 2, "Second", "https://news.example/2"), ("world", 1, "First", "https://news.example/1"),
+            ("DE", 1, "Erste", "https://news.example/de"), ("DE", 2, "Bad", "javascript:alert(1)"),
+        )
+    )  # fmt: skip
+    columns = "edition, rank, edition_at, title, url, outlet"
+    duckdb.execute(
+        f"copy (select * from (values {rows}) as t({columns})) to '{here}/headlines.parquet' (format parquet)"
+    )
+    assert [headline["title"] for headline in Headlines(AT).of("FR")] == ["First", "Second"]
+    assert [headline["title"] for headline in Headlines(AT).of("DE")] == ["Erste"]
+    assert Headlines(AT + timedelta(days=2)).of("DE") == []
 
 
 def test_without_a_name_nobody_called_none_is_greeted():
