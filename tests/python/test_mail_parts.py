@@ -171,6 +171,7 @@ def test_links_are_absolute_and_say_which_mail_and_which_link():
 def test_right_to_left_text_is_set_so():
     rendered, wire = composed("listening_report", "ar")
     assert 'dir="rtl"' in rendered.html
+    assert "direction:ltr" not in rendered.html
     assert 'lang="ar"' in rendered.html
     assert "<bdi>" in rendered.html
     parsed = email.message_from_bytes(wire, policy=policy.default)
