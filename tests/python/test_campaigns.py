@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -208,6 +209,34 @@ def test_the_window_is_as_the_readers_clock_shows_it_in_every_zone(models):
         for zone, begins, ends in rows:
             local = [at.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None) for at in (begins, ends)]
             assert local == [datetime.combine(day, datetime.min.time()) + timedelta(hours=h) for h in (8, 20)], zone
+
+
+def test_a_digest_has_the_first_tracks_of_who_listens_and_says_why(models):
+    connection = models.connection
+    connection.execute(
+        "set variable preview_of = 'weekly_digest'; create schema if not exists discovery;"
+        "create or replace table intermediate.int_campaign_periods as "
+        "select 'weekly_digest' as campaign, false as is_due, date '2026-03-02' as send_on;"
+        "create or replace table core.fct_member_activity as "
+        "select * from (values ('a', 5), ('away', 0)) as t(account_id, streams_30);"
+        "create or replace table core.dim_track as select * from "
+        "(values ('t1', 'Rain'), ('t2', 'Sun'), ('h', 'Heard')) as t(track_id, title);"
+        "create or replace table core.dim_artist as "
+        "select * from (values ('x', 'Ann'), ('y', 'Bea')) as t(artist_id, name);"
+        "create or replace table discovery.fct_recommendations as select * from (values "
+        "('a', 2, 't2', 'y', null), ('a', 1, 't1', 'x', 'h|t2'), ('away', 1, 't1', 'x', null)) "
+        "as t(account_id, rank, track_id, artist_id, reason_track_ids)"
+    )
+    rows = models.rows(models.nodes["audience_weekly_digest"]["compiled_code"])
+    connection.execute("reset variable preview_of")
+    assert [account for account, _ in rows] == ["a"]
+    assert json.loads(rows[0][1]) == {
+        "tracks": [
+            {"id": "t1", "title": "Rain", "artist": "Ann", "because": "Heard"},
+            {"id": "t2", "title": "Sun", "artist": "Bea", "because": None},
+        ]
+    }
+    assert models.rows(models.nodes["audience_weekly_digest"]["compiled_code"]) == []
 
 
 def test_the_interval_of_a_difference_is_newcombes(models):
