@@ -5,7 +5,7 @@ PY := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 UV := $(PY) -m uv pip install --quiet --python $(PY) --require-hashes
 
-.PHONY: night hour nights plan status test test-nightly test-on-demand bench lint docs pictures clean env env-test postgres
+.PHONY: dashboard night hour nights plan status test test-nightly test-on-demand bench lint docs pictures clean env env-test postgres
 .DEFAULT_GOAL := night
 
 # The environment is exactly the lock file; tests need a few packages more.
@@ -49,6 +49,14 @@ pictures: env
 
 plan status docs: env
 	@./nightshift $@
+
+# Pages over the published marts, on http://localhost:8501.
+.venv/installed-dashboard: requirements-dashboard.lock | .venv/bin/uv
+	@$(UV) -r requirements-dashboard.lock
+	@touch .venv/installed $@
+
+dashboard: .venv/installed-dashboard
+	@$(PY) -m streamlit run dashboard/app.py
 
 # State under NIGHTSHIFT_HOME (var/), never sources.
 clean: env

@@ -39,11 +39,11 @@ def main() -> None:
         ]
     )
     newest = data.read("select max(day) as day from business.executive_summary_daily").day.iloc[0]
-    if newest is None or str(newest) == "NaT":
+    if newest is None:
         st.title("The night is empty")
         st.info("Marts are published and have no rows: has anything landed? `./nightshift status` tells.")
         return
-    st.session_state["filters"] = _filters(newest.date() if hasattr(newest, "date") else newest)
+    st.session_state["filters"] = _filters(newest)
     st.session_state["page"] = page.title
     st.title(page.title)
     _state(data.night())
@@ -56,7 +56,9 @@ def _filters(newest: date) -> Filters:
     countries = data.read("select distinct country from business.subscriptions_daily order by all").country.tolist()
     plans = data.read("select distinct plan_code from business.subscriptions_daily order by all").plan_code.tolist()
     with st.sidebar:
-        days = st.segmented_control("Days", [7, 28, 90], default=_one(asked.get("days"), (7, 28, 90), 28), required=True)
+        days = st.segmented_control(
+            "Days", [7, 28, 90], default=_one(asked.get("days"), (7, 28, 90), 28), required=True
+        )
         last = st.date_input("Up to", _day(asked.get("to"), newest), max_value=newest)
         chosen = st.multiselect("Countries", countries, [c for c in asked.get_all("country") if c in countries])
         kinds = st.multiselect("Plans", plans, [p for p in asked.get_all("plan") if p in plans])

@@ -33,9 +33,7 @@ class Filters:
     def before(self) -> Filters:
         """The period of the same length that ends where this one begins."""
         days = (self.last - self.first).days + 1
-        return Filters(
-            self.first - timedelta(days=days), self.first - timedelta(days=1), self.countries, self.plans
-        )
+        return Filters(self.first - timedelta(days=days), self.first - timedelta(days=1), self.countries, self.plans)
 
 
 def night() -> Path | None:
@@ -64,7 +62,9 @@ def _asked(folder: str, names: tuple[str, ...], by: tuple[str, ...], where: tupl
 
 @st.cache_data(max_entries=200, show_spinner=False)
 def _read(folder: str, sql: str, values: tuple[object, ...]) -> pd.DataFrame:
-    return _connection(folder).cursor().execute(sql, list(values)).df()
+    found = _connection(folder).cursor().execute(sql, list(values))
+    columns = [column[0] for column in found.description]
+    return pd.DataFrame(found.fetchall(), columns=columns)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -77,7 +77,9 @@ def metric(name: str) -> Metric:
     return {found.name: found for found in definitions()}[name]
 
 
-def ask(names: Sequence[str], by: Sequence[str] = (), filters: Filters | None = None, days: bool = True) -> pd.DataFrame:
+def ask(
+    names: Sequence[str], by: Sequence[str] = (), filters: Filters | None = None, days: bool = True
+) -> pd.DataFrame:
     """Metrics by time and dimensions, under the reader's filters as far as the metrics know them.
 
     ``days``: whether the filter's days apply (metrics of months are asked without).

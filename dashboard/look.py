@@ -14,6 +14,11 @@ from dashboard.data import Filters
 # Okabe and Ito's colours, which the usual kinds of colour blindness tell apart; the yellow is left out on white.
 SERIES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#4d4d4d"]
 HEIGHT = 260
+# Metrics of which less is better: their rise is shown in the colour of bad news.
+WORSE = {
+    "subscriptions_ended", "churn_rate", "churned_members", "search_failure_rate", "searches_without_result",
+    "decline_rate", "payments_declined", "artificial_plays", "artificial_share", "refunds",
+}  # fmt: skip
 
 
 def number(value: float | None, unit: str) -> str:
@@ -37,14 +42,15 @@ def tiles(names: Sequence[str], filters: Filters) -> None:
         now, before = (_value(name, period) for period in (filters, filters.before))
         change = None
         if now is not None and before:
-            change = f"{now - before:+.1%} points".replace("%", "") if about.unit == "share" else f"{now / before - 1:+.1%}"
-            change = f"{(now - before) * 100:+.1f} points" if about.unit == "share" else change
+            points = about.unit == "share"
+            change = f"{(now - before) * 100:+.1f} points" if points else f"{now / before - 1:+.1%}"
         note = "" if data.heeds(name, filters) else " The chosen country or plan does not apply to it."
         column.metric(
             about.label,
             number(now, about.unit),
             change,
             help=f"{about.description} Unit: {about.unit}. Owner: {about.owner}. Beside the period before.{note}",
+            delta_color="inverse" if name in WORSE else "normal",
             border=True,
         )
 
@@ -59,15 +65,16 @@ def lines(frame: pd.DataFrame, over: str, name: str, by: str | None = None) -> N
     """A metric over time, one line a value of ``by`` (the seven largest)."""
     about = data.metric(name)
     kept = _largest(frame, by, name) if by else frame
-    axis = alt.Axis(format="%" if about.unit == "share" else "~s", title=None, tickCount=5)
+    axis = alt.Axis(format="%" if about.unit == "share" else ",.3~s", title=None, tickCount=5)
+    cut = [by] if by else []
     chart = (
         alt.Chart(kept.assign(**{over: pd.to_datetime(kept[over])}))
         .mark_line(point=len(kept[over].unique()) < 40, strokeWidth=2)
         .encode(
             x=alt.X(f"{over}:T", title=None, axis=alt.Axis(format="%-d %b", tickCount=6, grid=False)),
             y=alt.Y(f"{name}:Q", axis=axis, scale=alt.Scale(zero=about.unit != "people")),
-            tooltip=[alt.Tooltip(f"{over}:T", title=over), *([by] if by else []), alt.Tooltip(f"{name}:Q", format=",.4~f")],
-            **({"color": _colour(by), "strokeDash": _dash(by)} if by else {"color": alt.value(SERIES[0])}),
+            tooltip=[alt.Tooltip(f"{over}:T", title=over), *cut, alt.Tooltip(f"{name}:Q", format=",.4~f")],
+            color=_colour(by) if by else alt.value(SERIES[0]),
         )
     )
     show(chart, about.label, kept, f"{about.description} Unit: {about.unit}. Owner: {about.owner}.")
@@ -87,7 +94,7 @@ def ranked(frame: pd.DataFrame, value: str, label: str, title: str, words: str) 
 
 
 def _bars(kept: pd.DataFrame, value: str, label: str, title: str, unit: str, words: str) -> None:
-    axis = alt.Axis(format="%" if unit == "share" else "~s", title=None, tickCount=5)
+    axis = alt.Axis(format="%" if unit == "share" else ",.3~s", title=None, tickCount=5)
     chart = (
         alt.Chart(kept)
         .mark_bar(color=SERIES[0], cornerRadiusEnd=2)
@@ -130,8 +137,5 @@ def _largest(frame: pd.DataFrame, by: str, name: str) -> pd.DataFrame:
 
 
 def _colour(by: str) -> alt.Color:
-    return alt.Color(f"{by}:N", scale=alt.Scale(range=SERIES), legend=alt.Legend(title=None, orient="bottom", columns=4))
-
-
-def _dash(by: str) -> alt.StrokeDash:
-    return alt.StrokeDash(f"{by}:N", legend=None)
+    legend = alt.Legend(title=None, orient="top", columns=5, symbolType="circle")
+    return alt.Color(f"{by}:N", scale=alt.Scale(range=SERIES), legend=legend)

@@ -43,6 +43,7 @@ STEPS = {
     "deliver": "scripts.deliver",
     "status": "scripts.status",
     "spark": "scripts.spark",
+    "sink": "scripts.sink",
     "metrics": "scripts.metrics",
     "docs": "scripts.docs",
     "clean": "scripts.clean",

@@ -4,13 +4,19 @@ import streamlit as st
 
 from dashboard import data
 
-marts = data.read("select mart, domain, owner, row_count, changed_run, is_late, reason from operations.mart_health order by all")
+marts = data.read(
+    "select mart, domain, owner, row_count, changed_run, is_late, reason from operations.mart_health order by all"
+)
 late = int(marts.is_late.sum())
 first, second, third = st.columns(3)
 first.metric("Marts", len(marts), border=True, help="operations.mart_health: what tonight's files hold.")
-second.metric("Late", late, border=True, help="Marts whose newest version did not pass its tests; the last good one is shown.")
+second.metric(
+    "Late", late, border=True, help="Marts whose newest version did not pass its tests; the last good one is shown."
+)
 kept_out = data.read("select coalesce(sum(rows_quarantined), 0) as n from operations.fct_quarantine").n.iloc[0]
-third.metric("Rows in quarantine", f"{int(kept_out):,}", border=True, help="operations.fct_quarantine: rows kept out, ever.")
+third.metric(
+    "Rows in quarantine", f"{int(kept_out):,}", border=True, help="operations.fct_quarantine: rows kept out, ever."
+)
 left, right = st.columns(2)
 with left:
     st.markdown("##### Marts")

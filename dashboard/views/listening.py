@@ -12,4 +12,6 @@ with left:
     look.bars(data.ask(["streams"], ["country"], filters), "streams", "country")
 with right:
     look.lines(data.ask(["weekly_active_listeners"], ["day"], filters), "day", "weekly_active_listeners")
-    look.bars(data.ask(["streams"], ["context"], filters), "streams", "context", "Streams by what they were started from")
+    look.bars(
+        data.ask(["streams"], ["context"], filters), "streams", "context", "Streams by what they were started from"
+    )

@@ -8,7 +8,7 @@ filters = st.session_state["filters"]
 look.tiles(["net_revenue", "advertising_revenue", "subscriptions_started", "subscriptions_ended"], filters)
 left, right = st.columns(2)
 with left:
-    look.lines(data.ask(["net_revenue"], ["week", "plan_code"], filters), "week", "net_revenue", "plan_code")
+    look.lines(data.ask(["net_revenue"], ["day", "plan_code"], filters), "day", "net_revenue", "plan_code")
     look.bars(data.ask(["net_revenue"], ["country"], filters), "net_revenue", "country")
     look.lines(data.ask(["retention_rate"], ["month"], filters, days=False), "month", "retention_rate")
 with right:

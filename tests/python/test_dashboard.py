@@ -1,0 +1,121 @@
+"""The dashboard in a real browser: pages at two widths, filters in the address, a new night while a page is open."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGES = ("", "revenue", "listening", "artists", "discovery", "risk", "news", "health")
+WIDTHS = ((1366, 900), (390, 844))
+pytestmark = pytest.mark.nightly
+
+
+def nightshift(home: Path, *arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.nightshift", *arguments],
+        cwd=ROOT, env={**os.environ, "NIGHTSHIFT_HOME": str(home)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A small business, published up to its next to last day."""
+    found = tmp_path_factory.mktemp("dashboard")
+    nightshift(found, "simulate", "--days", "36", "--members", "400", "--plays-per-day", "800", "--seed", "3")
+    nightshift(found, "night", "--on", "2026-01-04")
+    return found
+
+
+@pytest.fixture(scope="module")
+def address(home):
+    """The app as ``make dashboard`` runs it, on a port of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    app = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port),
+         "--server.address", "127.0.0.1"],
+        cwd=ROOT, env={**os.environ, "NIGHTSHIFT_HOME": str(home)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    for _ in range(120):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
+            break
+        except OSError:
+            time.sleep(0.5)
+    yield f"http://127.0.0.1:{port}"
+    app.terminate()
+    app.wait()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+def settled(page) -> None:
+    """Waits until the app has drawn everything."""
+    page.wait_for_selector("h1", timeout=120_000)
+    page.wait_for_function(
+        "() => !document.querySelector('[data-testid=stStatusWidget]')"
+        " && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'",
+        timeout=120_000,
+    )
+
+
+@pytest.mark.parametrize(("width", "height"), WIDTHS)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_whole_and_asks_nobody_else(browser, address, name, width, height):
+    page = browser.new_page(viewport={"width": width, "height": height})
+    errors, hosts = [], set()
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+    page.goto(f"{address}/{name}")
+    settled(page)
+    assert page.locator("[data-testid=stException]").count() == 0, page.locator(
+        "[data-testid=stException]"
+    ).inner_text()
+    assert errors == []
+    assert hosts == {address.split("/")[2]}
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing sticks out of the screen"
+    page.close()
+
+
+def test_a_view_can_be_sent_to_a_colleague(browser, address):
+    page = browser.new_page(viewport={"width": 1366, "height": 900})
+    page.goto(f"{address}/listening?days=7&to=2026-01-02&country=DE")
+    settled(page)
+    assert "days=7" in page.url and "to=2026-01-02" in page.url and "country=DE" in page.url
+    of_one = page.locator("[data-testid=stMetricValue]").first.inner_text()
+    page.goto(f"{address}/listening?days=7&to=2026-01-02")
+    settled(page)
+    assert page.locator("[data-testid=stMetricValue]").first.inner_text() != of_one
+    page.close()
+
+
+def test_an_open_page_shows_the_new_night_at_the_next_view(browser, address, home):
+    page = browser.new_page(viewport={"width": 1366, "height": 900})
+    page.goto(f"{address}/health")
+    settled(page)
+    assert page.get_by_text("Night 2026-01-04-1").count() == 1
+    nightshift(home, "night", "--on", "2026-01-05")
+    page.get_by_placeholder("churn, royalty, listeners …").fill("churn")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Night 2026-01-05-1", timeout=120_000)
+    assert page.locator("[data-testid=stException]").count() == 0
+    page.close()
