@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from scripts import console, fingerprint
+from scripts.alert import alert
 from scripts.backends import load_all
 from scripts.build import REPORT
 from scripts.console import DONE, FAILED, REFUSED, STOPPED, USAGE, Stop, count, duration, say, warn
@@ -170,6 +171,7 @@ def _run(day: date, lock: int) -> int:
     replace_json(folder("warehouse") / LAST, record)
     fault_point("night:after-record")
     _summary(running)
+    alert(day, running.codes)
     return running.code
 
 
@@ -253,6 +255,7 @@ def _stopped(running: Night) -> int:
         _commit(running, {"run_id": None, "codes": running.codes, "seconds": running.seconds})
     except Exception as error:  # whatever stopped the night may stop its record, too
         warn("night", f"not on record: {error}")
+    alert(running.day, running.codes)
     return STOPPED
 
 

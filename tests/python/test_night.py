@@ -163,12 +163,19 @@ def test_plan_says_what_the_next_build_does_and_changes_nothing(project):
     assert "nothing changed since 2026-01-05-1" in done.stdout
 
 
-def test_a_failing_test_keeps_its_domain_back_and_shows_its_rows(project):
+def test_a_failing_test_keeps_its_domain_back_and_shows_its_rows(project, monkeypatch):
+    told = project.home / "told.json"
+    monkeypatch.setenv("NIGHTSHIFT_ALERT_COMMAND", f'cat > {told}; echo "$NIGHTSHIFT_ALERT_SUBJECT" > {told}.subject')
     project.arrive("2026-01-06", MANY_PLAYS)
     project.edit("models/marts/business/listening_daily.sql", STREAMS, f"case when count(*) < 100 then {STREAMS} end")
     done = project.run("night")
     assert done.returncode == FAILED
     assert "FAILED not_null_listening_daily_streams" in done.stderr
+    (trouble,) = json.loads(told.read_text())["troubles"]
+    assert trouble["owner"] == "Somebody"
+    assert trouble["next"] == "./nightshift rows not_null_listening_daily_streams"
+    assert (trouble["domain"], trouble["since"]) == ("business", str(json.loads(told.read_text())["night"]))
+    assert "not_null_listening_daily_streams failed" in (project.home / "told.json.subject").read_text()
     assert "business is late since 2026-01-06 (its last good version is shown)" in done.stderr
     assert project.published("select max(played_on) = '2026-01-06' from core.fct_plays") == [(True,)]
     assert project.published("select max(played_on) = '2026-01-05' from business.listening_daily") == [(True,)]

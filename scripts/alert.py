@@ -1,0 +1,113 @@
+"""What went wrong in a night, told to a command of the user's choice (``NIGHTSHIFT_ALERT_COMMAND``).
+
+The command gets one JSON document on its standard input, and its first line of sense in ``NIGHTSHIFT_ALERT_SUBJECT``:
+``mail -s "$NIGHTSHIFT_ALERT_SUBJECT" oncall@example.com``, ``curl --json @- https://chat.example.com/hook``, ``cat``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from datetime import date
+from typing import Any
+
+from scripts.build import REPORT
+from scripts.console import DONE, FAILED, REFUSED, say, warn
+from scripts.dbt_process import manifest
+from scripts.files import read_json
+from scripts.home import folder
+from scripts.published import Published, current_folder
+
+COMMAND, SUBJECT = "NIGHTSHIFT_ALERT_COMMAND", "NIGHTSHIFT_ALERT_SUBJECT"
+SECONDS = 60
+
+
+def alert(night: date, codes: dict[str, int]) -> None:
+    """Tell the user's command, if there is one and there is something to tell; a night never fails for its alarm."""
+    command = os.environ.get(COMMAND)
+    if not command or all(code == DONE for code in codes.values()):
+        return
+    found = what_broke(night, codes)
+    try:
+        done = subprocess.run(
+            command,
+            shell=True,  # the user's own command line, from the environment of the one who runs the night
+            input=json.dumps(found, indent=1, default=str),
+            text=True,
+            env={**os.environ, SUBJECT: found["subject"]},
+            timeout=SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        warn("alert", f"{COMMAND} did not run: {error}")
+        return
+    if done.returncode:
+        warn("alert", f"{COMMAND} ended with exit code {done.returncode}; it was to say: {found['subject']}")
+    else:
+        say("alert", f"told {COMMAND}: {found['subject']}")
+
+
+def what_broke(night: date, codes: dict[str, int]) -> dict[str, Any]:
+    """The night's troubles: each with its owner, the readers it touches, since when, and the command to try next."""
+    report = read_json(folder("warehouse") / REPORT) or {}
+    project = manifest()
+    here = current_folder()
+    shown = Published.read(here) if here else None
+    troubles = []
+    if codes.get("land") == REFUSED:
+        troubles.append({"what": "some data was refused at the door", "next": "./nightshift status"})
+    for step, code in codes.items():
+        if code not in (DONE, REFUSED, FAILED):
+            troubles.append({"what": f"{step} stopped (exit code {code})", "next": f"./nightshift {step}"})
+    if FAILED in codes.values():
+        troubles += [_failure(failed, project, shown) for failed in report.get("failed", [])]
+    step = next(step for step, code in codes.items() if code != DONE)
+    names = ", ".join(trouble["what"] for trouble in troubles[:3]) or f"{step} ended with exit code {codes[step]}"
+    more = f" and {len(troubles) - 3} more" if len(troubles) > 3 else ""
+    return {
+        "subject": f"Nightshift, night of {night}: {names}{more}",
+        "night": str(night),
+        "codes": codes,
+        "troubles": troubles,
+        "readers_see": here.name if here else None,
+    }
+
+
+def _failure(failed: dict[str, Any], project: dict[str, Any], shown: Published | None) -> dict[str, Any]:
+    """One failed model or test: whose it is, who reads what it stands for, and how to see the rows."""
+    node = project["nodes"].get(failed["node"], {})
+    about = project["nodes"].get(node.get("attached_node") or "", node)
+    fqn = about.get("fqn") or ["", "", ""]
+    domain = fqn[2] if len(fqn) > 2 else ""
+    group = about.get("config", {}).get("group")
+    of_group = next((g["owner"] for g in project["groups"].values() if g["name"] == group), None)
+    owner = (about.get("config", {}).get("meta") or {}).get("owner") or of_group
+    late = shown.domains.get(domain).late_since if shown and domain in shown.domains else None
+    is_test = failed["node"].startswith(("test.", "unit_test."))
+    name = failed.get("name") or failed["node"].split(".")[2]
+    return {
+        "what": f"{name} failed",
+        "message": failed.get("message"),
+        "domain": domain,
+        "owner": owner,
+        "since": late or "tonight",
+        "readers": _readers(about.get("unique_id"), project),
+        "next": f"./nightshift rows {name}" if is_test else "./nightshift build",
+    }
+
+
+def _readers(node: str | None, project: dict[str, Any]) -> list[dict[str, Any]]:
+    """The exposures whose data may be older tonight: those that read the node or anything made of it."""
+    below, found = {node}, True
+    while found:
+        found = {
+            key
+            for key, other in project["nodes"].items()
+            if key not in below and below & set(other.get("depends_on", {}).get("nodes", []))
+        }
+        below |= found
+    return [
+        {"name": exposure["name"], "owner": exposure.get("owner", {}).get("email")}
+        for exposure in project["exposures"].values()
+        if below & set(exposure["depends_on"]["nodes"])
+    ]
