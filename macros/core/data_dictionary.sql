@@ -20,7 +20,7 @@
           (meta.get('questions') or []) | join(' '),
       ] -%}
       {%- set literals = [] -%}
-      {%- for value in values -%}{%- do literals.append("'" ~ (value | string | replace("'", "''")) ~ "'") -%}{%- endfor -%}
+      {%- for value in values -%}{%- do literals.append("'" ~ dbt.escape_single_quotes(value | string) ~ "'") -%}{%- endfor -%}
       {%- do lines.append('(' ~ literals | join(', ') ~ ', ' ~ loop.index ~ ', ' ~ (column.name in person_columns()) ~ ')') -%}
     {%- endfor -%}
   {%- endfor -%}

@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+SELF_READ = "__made"
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -85,6 +86,10 @@ class SparkModels:
                 self._copy(f"{source['schema']}.{source['identifier']}")
             else:
                 self.make(parent.split(".")[-1], only)
+        if "self" in node["config"].get("reads", {}):
+            # Of what is built on itself, day by day, the rows that DuckDB has must come out of themselves again
+            self._copy(relation)
+            relation += SELF_READ
         is_view = node["config"]["materialized"] == "view"
         kind = "view" if is_view else "table"
         self.spark.sql(f"create {kind} {relation} {'' if is_view else 'using parquet '}as {node['compiled_code']}")
@@ -96,7 +101,7 @@ class SparkModels:
 
     def _copy(self, relation: str) -> None:
         """What DuckDB sees under this name, as a Spark table."""
-        schema, name = relation.split(".")
+        schema = relation.split(".")[0]
         file = self.folder / f"{relation}.parquet"
         if not file.exists():
             self._schema(schema)
@@ -113,7 +118,8 @@ class SparkModels:
         node = self.nodes[name]
         relation = f"{node['schema']}.{node['alias']}"
         columns = ", ".join(self.columns(relation))
-        here = sorted(str(tuple(row)) for row in self.spark.sql(f"select {columns} from {relation}").collect())
+        made = relation + (SELF_READ if "self" in node["config"].get("reads", {}) else "")
+        here = sorted(str(tuple(row)) for row in self.spark.sql(f"select {columns} from {made}").collect())
         there = sorted(str(row) for row in self.duckdb.execute(f"select {columns} from {relation}").fetchall())
         if here == there:
             return []

@@ -8,19 +8,19 @@
 with happenings as (
 
     select occurred_on as happened_on, occurred_at as happened_at, account_id, 'subscription' as kind, event_id as source_id,
-        concat(event, ' (', plan_code, coalesce(concat(', ', nullif(reason, '')), ''), ')') as what, cast(null as decimal(18, 2)) as amount, currency
+        concat(event, ' (', plan_code, coalesce(', ' || nullif(reason, ''), ''), ')') as what, cast(null as decimal(18, 2)) as amount, currency
     from {{ ref('fct_subscription_events') }} where {{ stale_days('occurred_on') }}
     union all
     select attempted_on as happened_on, attempted_at as happened_at, account_id, 'payment' as kind, payment_id as source_id,
-        concat('payment ', result, coalesce(concat(', ', nullif(decline_reason, '')), ''), ' by ', method) as what, amount, currency
+        concat('payment ', result, coalesce(', ' || nullif(decline_reason, ''), ''), ' by ', method) as what, amount, currency
     from {{ ref('fct_payments') }} where {{ stale_days('attempted_on') }}
     union all
     select requested_on as happened_on, requested_at as happened_at, account_id, 'refund' as kind, refund_id as source_id,
-        concat('refund ', state, ', ', reason) as what, amount, currency
+        concat('refund ', state, coalesce(', ' || nullif(reason, ''), '')) as what, amount, currency
     from {{ ref('fct_refunds') }} where {{ stale_days('requested_on') }}
     union all
     select opened_on as happened_on, opened_at as happened_at, account_id, 'chargeback' as kind, chargeback_id as source_id,
-        concat('chargeback ', state, ', ', reason) as what, amount, currency
+        concat('chargeback ', state, coalesce(', ' || nullif(reason, ''), '')) as what, amount, currency
     from {{ ref('fct_chargebacks') }} where {{ stale_days('opened_on') }}
 
 ),
