@@ -170,12 +170,23 @@ class TableSearcher(Searcher):
         self._connection = connection
         self.documents, self.mean_length, words = connection.execute("select * from statistics").fetchone()
         self.learns = words >= ranking.FEEDBACK_LENGTH
+        # feedback asks for hundreds of terms a query: then all of them are kept at hand
+        self._every_term: dict[str, tuple[str, int, int]] = {}
+        self._spelled: dict[int, str] = {}
 
     def having(self, terms: Sequence[str]) -> Mapping[str, int]:
         """How many documents have each term."""
         return {term: count for term, _, count in self._terms(terms)}
 
     def _terms(self, terms: Sequence[str]) -> list[tuple[str, int, int]]:
+        if self.learns:
+            if not self._every_term:
+                rows = self._connection.execute(
+                    "select term, term_id, document_count from terms where document_count > 0"
+                )
+                self._every_term = {term: (term, term_id, count) for term, term_id, count in rows.fetchall()}
+                self._spelled = {term_id: term for term, term_id, _ in self._every_term.values()}
+            return [self._every_term[term] for term in terms if term in self._every_term]
         if not terms:
             return []
         found = self._connection.execute(
@@ -202,7 +213,6 @@ class TableSearcher(Searcher):
             f"({term_id}, {request.weights[term] * ranking.idf(self.documents, having):.9f})"
             for term, term_id, having in known
         )
-        ids = ", ".join(str(term_id) for _, term_id, _ in known)
         conditions = list(_conditions(request))
         # the bonuses below are small beside a word: without conditions, the best by words alone hold the best of all
         few = "" if conditions else "order by score desc, document_no limit $limit + 1000"
@@ -213,7 +223,6 @@ class TableSearcher(Searcher):
             hits as (
                 select document_no, {_FREQUENCY} as frequency, weight, rounded_length
                 from postings inner join asked using (term_id)
-                where postings.term_id in ({ids})
             ),
             scored as (
                 select document_no, sum(weight * frequency * {ranking.K1 + 1} / (frequency + {ranking.K1}
@@ -232,14 +241,12 @@ class TableSearcher(Searcher):
 
     def examples(self, hits: Sequence[Hit]) -> list[Example]:
         """The terms of the documents found."""
-        numbers = ", ".join(str(hit.document) for hit in hits)
-        rows = self._connection.execute(
-            f"select document_no, term, frequency from contents inner join terms using (term_id) "
-            f"where document_no in ({numbers})"
-        ).fetchall()
+        # one branch a document, because each then reads its own few rows and not the table
+        branches = " union all ".join(f"from contents where document_no = {hit.document}" for hit in hits)
+        rows = self._connection.execute(f"select document_no, term_id, frequency from ({branches})").fetchall()
         found: dict[int, dict[str, float]] = {int(hit.document): {} for hit in hits}
-        for number, term, frequency in rows:
-            found[number][term] = frequency
+        for number, term_id, frequency in rows:
+            found[number][self._spelled[term_id]] = frequency
         return [Example(hit.score, found[int(hit.document)]) for hit in hits]
 
     def continued(self, prefix: str) -> list[str]:
