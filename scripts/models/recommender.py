@@ -344,7 +344,7 @@ def _climb(
                     break
                 tried = make(name, history, other)
                 reached = trial.goal(transform, [(name, 1.0, tried)])
-                if reached <= goal * 1.001:
+                if reached <= goal * 1.003:
                     break
                 settings, part, goal, moved = other, tried, reached, True
             if moved:
