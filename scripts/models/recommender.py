@@ -431,6 +431,7 @@ def recommender(candidate: Candidate, plays: sp.csr_matrix, items: np.ndarray) -
         near = neighbours(transformed(plays, "plain"), "cosine", REASONS).matrix
     near = near.tocsr()
     near.data[near.data < 0] = 0
+    near.data[near.indices == np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))] = 0
     near.eliminate_zeros()
     near = _kept(((rows, near[rows].toarray()) for rows in _blocks(near.shape[0])), REASONS)
     return Recommender(items, popular(plays).listeners, candidate.transform, candidate.parts, near, candidate.settings)

@@ -11,7 +11,9 @@ with weighed as (
             order by near.weight * ln(1 + histories.streams) desc, histories.track_id
         ) as strongest_first
     from {{ ref('int_discovery__lists') }} as lists
-    inner join {{ ref('int_discovery__similar_tracks') }} as near on near.similar_item = lists.track_id
+    inner join {{ ref('int_discovery__similar_tracks') }} as near
+        on near.similar_item = lists.track_id
+        and near.item <> lists.track_id
     inner join {{ ref('int_discovery__histories') }} as histories
         on histories.account_id = lists.account_id
         and histories.track_id = near.item
