@@ -103,7 +103,8 @@ needed as materialized (
         * greatest(
             {{ var('story_chance') }},
             (
-                (select coalesce(cast(sum(cast(chance.late as hugeint) * chance.early) as double), 0) from chance) / 1e12
+                (select coalesce(cast(sum(cast(chance.late as hugeint) * chance.early) as double), 0) from chance)
+                / 1e12
                 + {{ var('story_chance') }} * {{ var('story_chance_pairs') }}
             )
             / (late * early + {{ var('story_chance_pairs') }})
@@ -197,7 +198,9 @@ merged as (
         ),
 
         alive as (
-            select cluster from best where place = 1
+            select cluster
+            from best
+            where place = 1
         ),
 
         moved as (
@@ -244,7 +247,13 @@ merged as (
             select max(round) + 1 as round from merged
         )
 
-        select rounds.round, following.one, following.other, following.shared, following.one_articles, following.other_articles
+        select
+            rounds.round,
+            following.one,
+            following.other,
+            following.shared,
+            following.one_articles,
+            following.other_articles
         from following
         cross join rounds
         where (select count(joining.cluster) from mutual as joining) > 0
