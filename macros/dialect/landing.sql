@@ -15,6 +15,7 @@
     'source_views': 'identifier varchar, version varchar',
     'sifted': 'version varchar, ' ~ dump ~ ', outcome varchar, measure varchar, amount decimal(38,8)',
     'staged': 'version varchar, ' ~ dump ~ ', outcome varchar, measure varchar, amount decimal(38,8)',
+    'edition_hour': 'hour timestamp',
   }.items() -%}
     {%- do statements.append('create table if not exists ops.' ~ name ~ ' (' ~ columns ~ ')') -%}
   {%- endfor -%}

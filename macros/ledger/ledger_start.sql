@@ -34,6 +34,7 @@
   ops.source_views  which version of the view over each landed table was made last.
   ops.sifted        append-only; what the rules of a table's YAML made of each of its dumps (see macros/staging/).
   ops.staged        append-only; what came out of each staging view, dump by dump.
+  ops.edition_hour  by ./nightshift hour: the hour whose headlines are made; elsewhere empty, and so are they.
 #}
 {% macro ledger_tables() %}{{ return(adapter.dispatch('ledger_tables')()) }}{% endmacro %}
 
