@@ -69,15 +69,23 @@ class Server:
         self.taken = folder / "taken.jsonl"
         self.taken.touch()
         self.smtputf8 = smtputf8
-        self.port = port or free_port()
+        self.is_any_port, self.port = not port, port or free_port()
         self.controller: Controller | None = None
 
     def __enter__(self) -> Server:
-        handler = Handler(self.taken)
-        self.controller = Controller(
-            handler, hostname="127.0.0.1", port=self.port, enable_SMTPUTF8=self.smtputf8, ready_timeout=30
-        )
-        self.controller.start()
+        for attempt in range(20):
+            handler = Handler(self.taken)
+            self.controller = Controller(
+                handler, hostname="127.0.0.1", port=self.port, enable_SMTPUTF8=self.smtputf8, ready_timeout=60
+            )
+            try:
+                self.controller.start()
+            except OSError:  # somebody took the port since it was looked for
+                if not self.is_any_port or attempt == 19:
+                    raise
+                self.port = free_port()
+            else:
+                break
         return self
 
     def __exit__(self, *error: object) -> None:
