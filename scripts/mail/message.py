@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import functools
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.header import Header
@@ -12,6 +14,8 @@ from email.utils import format_datetime, formataddr
 from pathlib import Path
 
 import dkim
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 
 from scripts.console import USAGE, Stop
 from scripts.mail.addresses import Address
@@ -27,6 +31,27 @@ LONGEST_LINE = 900
 FOLD = "\r\n "
 BREAKS = re.compile(r"[\r\n\0](?! )")
 QUOTABLE = re.compile(r"[^\"\\\\,<>@:;()\[\].]+")
+
+
+@functools.cache
+def _fast_key(modulus: int, private: int, public: int, prime_1: int, prime_2: int) -> rsa.RSAPrivateKey:
+    """dkimpy's key as OpenSSL's."""
+    factors = (prime_1, prime_2, rsa.rsa_crt_dmp1(private, prime_1), rsa.rsa_crt_dmq1(private, prime_2))
+    numbers = rsa.RSAPrivateNumbers(
+        *factors[:2], private, *factors[2:], rsa.rsa_crt_iqmp(prime_1, prime_2), rsa.RSAPublicNumbers(public, modulus)
+    )
+    return numbers.private_key()
+
+
+def _fast_signature(hashed: object, key: Mapping[str, int]) -> bytes:
+    """What dkimpy computes in Python, computed by OpenSSL: of 200,000 signatures it is the time of 20 minutes."""
+    names = ("modulus", "privateExponent", "publicExponent", "prime1", "prime2")
+    signer = _fast_key(*(key[name] for name in names))
+    return signer.sign(hashed.digest(), padding.PKCS1v15(), utils.Prehashed(hashes.SHA256()))
+
+
+# dkimpy has no way to be told; what it signs is rsa-sha256, and a test has its own verification check the outcome.
+dkim.RSASSA_PKCS1_v1_5_sign = _fast_signature
 
 
 @dataclass(frozen=True)
