@@ -11,7 +11,7 @@ from spark_models import SparkModels, compiled_for_spark
 from scripts.simulate import write_days
 from scripts.simulator.settings import Settings, Target
 
-SMALL = Settings(seed=7, days=16, members=80, artists=60, tracks=200, plays_per_day=150, hourly_days=1)
+SMALL = Settings(seed=7, days=16, members=120, artists=100, tracks=300, plays_per_day=200, hourly_days=1)
 NIGHTS = (9, 12, 15)
 FOLDERS = ("models/staging", "models/intermediate/core", "models/intermediate/business", "models/marts/core",
            "models/marts/business")  # fmt: skip
