@@ -139,7 +139,7 @@ def train(model: str, on: datetime | None, may_promote: bool) -> int:
     Examples
       ./nightshift train fraud
       ./nightshift train recommender
-      ./nightshift due && ./nightshift train fraud        for cron: only when it is due
+      ./nightshift due fraud && ./nightshift train fraud        for cron: only when it is due
     """
     with night_lock("train"):
         cutoff = on.date() if on else _logical_day()
@@ -348,28 +348,29 @@ def reasons_due(model: str, day: date, connection: duckdb.DuckDBPyConnection) ->
 
 
 @click.command()
+@click.argument("model", type=click.Choice(MODELS), required=False)
 @click.option("--json", "as_json", is_flag=True, help="For a machine.")
-def due(as_json: bool) -> int:
+def due(model: str | None, as_json: bool) -> int:
     """Which models should be trained anew, and why: by age, by drift, by a drop of precision on labels known since.
 
-    Exit code 0 if one is due, 1 if none is (so that `due && train` does what it says).
+    Exit code 0 if one is due, 1 if none is; of one model, if it is named (so that `due && train` does what it says).
 
     \b
     Examples
       ./nightshift due
-      ./nightshift due && ./nightshift train fraud
+      ./nightshift due fraud && ./nightshift train fraud
       ./nightshift due --json
     """
     with night_lock("due"):
         day = _logical_day()
         with warehouse(read_only=True) as connection:
-            found = {model: reasons_due(model, day, connection) for model in MODELS}
+            found = {name: reasons_due(name, day, connection) for name in ([model] if model else MODELS)}
     if as_json:
         click.echo(json.dumps({"on": str(day), "due": found}))
     else:
-        for model, reasons in found.items():
+        for name, reasons in found.items():
             for reason in reasons or ["not due"]:
-                say("due", f"{model}: {reason}")
+                say("due", f"{name}: {reason}")
     return DONE if any(found.values()) else 1
 
 
