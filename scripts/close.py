@@ -90,6 +90,29 @@ def month_of(text: str | None) -> date:
         raise Stop(f"{text} is no month; write it as 2026-02", USAGE) from None
 
 
+def missing_days(connection: duckdb.DuckDBPyConnection, name: str, month: date) -> list[str]:
+    """The days of a month of which a table ("billing.invoices") has not landed, since it began to land."""
+    backend, table = name.split(".")
+    landed = {
+        row[0]
+        for row in connection.execute(
+            "select covers_on from ops.landed_dumps where backend = ? and table_name = ?", [backend, table]
+        ).fetchall()
+    }
+    begin = min(landed, default=month)
+    days = [month + timedelta(days=n) for n in range((books.next_month(month) - month).days)]
+    return [str(day) for day in days if day not in landed and day >= begin]
+
+
+def differing_totals(connection: duckdb.DuckDBPyConnection, names: list[str], beyond: date) -> list[str]:
+    """Dumps of these tables, arrived before a day, of which rows or a control total are nowhere.
+
+    A share of rows in quarantine is a question for the backend and keeps nothing open.
+    """
+    found = connection.execute(DIFFERING, [names, beyond, _accepted()]).fetchall()
+    return [f"{table} of {arrived}: {what}" for table, arrived, what in found]
+
+
 def checks(connection: duckdb.DuckDBPyConnection, month: date) -> Iterator[tuple[str, bool, str]]:
     """What must be true of a month before it is closed: the sentence, whether it is, the figure."""
     beyond = books.next_month(month)
@@ -103,21 +126,10 @@ def checks(connection: duckdb.DuckDBPyConnection, month: date) -> Iterator[tuple
     last = beyond - timedelta(days=1)
     yield "its closing exchange rates are known", rated is None or rated >= last, f"rates up to {rated}"
     for name in DAILY:
-        backend, table = name.split(".")
-        landed = {
-            row[0]
-            for row in connection.execute(
-                "select covers_on from ops.landed_dumps where backend = ? and table_name = ?", [backend, table]
-            ).fetchall()
-        }
-        begin = min(landed, default=month)
-        days = [month + timedelta(days=n) for n in range((beyond - month).days)]
-        missing = [str(d) for d in days if d not in landed and d >= begin]
+        missing = missing_days(connection, name, month)
         yield f"{name} of every day has landed", not missing, ", ".join(missing) or "all"
-    # A share of rows in quarantine is a question for the backend; rows or cents that are nowhere keep the month open.
-    differing = connection.execute(DIFFERING, [MONEY, beyond, _accepted()]).fetchall()
-    told = "; ".join(f"{table} of {arrived}: {what}" for table, arrived, what in differing[:5])
-    yield "control totals of the sources agree", not differing, told or "all"
+    differing = differing_totals(connection, MONEY, beyond)
+    yield "control totals of the sources agree", not differing, "; ".join(differing[:5]) or "all"
     closed = books.closed_months("finance")
     earlier = figure(
         "select min(month) from finance.trial_balance where month < ? and month > ?",

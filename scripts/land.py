@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from scripts.backends import Backend, load_all
+from scripts.backends import Backend, Table, load_all
 from scripts.console import LOCKED, REFUSED, USAGE, Stop, count, days, duration, progress, say, size, warn
 from scripts.home import folder, home
 from scripts.landing import pg_dump, postgres
@@ -237,15 +237,28 @@ def commit(
         raise Stop(f"nightshift.{table} has no column {', '.join(sorted(unknown))}", USAGE)
     lines = [json.dumps({n: _plain(row.get(n)) for n in names}, ensure_ascii=False) for row in rows]
     content = ("\n".join(lines) + "\n").encode()
-    slot = f"{arrived_on}" if hour is None else f"{arrived_on}T{hour:02d}"
     file = SourceFile(Path(f"{table}.jsonl"), f"{table}.jsonl", content=content, format="jsonl")
+    return _land_commitment(spec, file, arrived_on, hour, wait_seconds)
+
+
+def commit_parquet(table: str, path: Path, arrived_on: date, wait_seconds: float = 600) -> str:
+    """Land a Parquet file of rows of a commitment table, for what is too much to pass as rows; the same file once."""
+    spec = load_all()["nightshift"].tables[table]
+    stat = path.stat()
+    file = SourceFile(path, path.name, stat.st_size, stat.st_mtime_ns, format="parquet")
+    return _land_commitment(spec, file, arrived_on, None, wait_seconds)
+
+
+def _land_commitment(spec: Table, file: SourceFile, arrived_on: date, hour: int | None, wait_seconds: float) -> str:
+    """One file as a dump of a commitment table; what is wrong with any row is an error and nothing is landed."""
+    slot = f"{arrived_on}" if hour is None else f"{arrived_on}T{hour:02d}"
     shipment = Shipment(spec, arrived_on, arrived_on, slot, (file,))
-    with landing_lock(f"commit {table}", wait_seconds), Store() as store, _vault() as open_vault:
+    with landing_lock(f"commit {spec.name}", wait_seconds), Store() as store, _vault() as open_vault:
         hashes = store.hash_files([shipment])
-        with Intake(store, open_vault, backends) as intake:
+        with Intake(store, open_vault, load_all()) as intake:
             outcome = intake.land_batch([shipment], hashes, strict=True)
         if outcome.refused:
-            raise Stop(f"nightshift.{table}: {outcome.refused[0][1]}")
+            raise Stop(f"nightshift.{spec.name}: {outcome.refused[0][1]}")
         return content_id(shipment, hashes)
 
 

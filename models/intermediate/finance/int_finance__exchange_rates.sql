@@ -1,4 +1,4 @@
-{{ config(materialized='whole') }}
+{{ config(access='public', materialized='whole') }}
 -- One row a day, not a span: a rate that lands today leaves the days before it as they are, and what was posted with
 -- them.
 with per_day as (

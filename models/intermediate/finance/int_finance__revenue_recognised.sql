@@ -1,4 +1,4 @@
-{{ config(day='recognised_on', reads={'int_finance__deferral_terms': var('deferral_days')}) }}
+{{ config(access='public', day='recognised_on', reads={'int_finance__deferral_terms': var('deferral_days')}) }}
 with terms as (
 
     select

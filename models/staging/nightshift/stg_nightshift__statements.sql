@@ -5,6 +5,7 @@ select
     _event_on as issued_on,
     line_kind,
     rights_holder_id,
+    rights_holder_name,
     licensor_id,
     recording_id,
     territory,

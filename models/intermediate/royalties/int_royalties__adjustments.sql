@@ -1,0 +1,118 @@
+{{ config(day='royalty_month', unit='month',
+    reads={
+        'int_royalties__lines': 'day', 'int_royalties__pools': 'day', 'stg_nightshift__royalty_pools': 'day',
+        'stg_nightshift__royalty_suspense': 'day', 'stg_nightshift__statements': 'whole',
+        'int_royalties__closed_months': 'whole', 'dim_split': 'whole'
+    }) }}
+{%- set pool = pool_key() %}
+-- What a closed month would say today less what has been said of it, line by line, and why they differ.
+with closed as (
+    select * from {{ ref('int_royalties__closed_months') }} where {{ stale_days('royalty_month') }}
+),
+
+said as (
+    select
+        statements.play_month as royalty_month, statements.territory, statements.plan_code, statements.currency,
+        statements.licensor_id, statements.recording_id, statements.rights_holder_id,
+        cast(sum(statements.streams) as bigint) as streams,
+        cast(sum({{ cents('statements.amount') }}) as bigint) as line_cents
+    from {{ ref('stg_nightshift__statements') }} as statements
+    inner join {{ ref('int_royalties__closed_months') }} as issued on issued.royalty_month = statements.statement_month
+    inner join closed on closed.royalty_month = statements.play_month
+    where statements.line_kind in ('earning', 'adjustment', 'suspense_release')
+    group by
+        statements.play_month, statements.territory, statements.plan_code, statements.currency,
+        statements.licensor_id, statements.recording_id, statements.rights_holder_id
+),
+
+suspended as (
+    select distinct {{ pool | join(', ') }}, recording_id
+    from {{ ref('stg_nightshift__royalty_suspense') }}
+    where {{ stale_days('royalty_month') }}
+),
+
+today as (
+    select lines.*
+    from {{ ref('int_royalties__lines') }} as lines
+    inner join closed on closed.royalty_month = lines.royalty_month
+    where {{ stale_days('lines.royalty_month') }} and lines.rights_holder_id is not null
+),
+
+differences as (
+    select
+        {%- for column in pool + ['recording_id', 'rights_holder_id'] %}
+        coalesce(today.{{ column }}, said.{{ column }}) as {{ column }},
+        {%- endfor %}
+        said.royalty_month is null as is_new,
+        today.royalty_month is null as is_gone,
+        coalesce(today.streams, 0) - coalesce(said.streams, 0) as streams,
+        coalesce(today.line_cents, 0) - coalesce(said.line_cents, 0) as line_cents
+    from today
+    full outer join said
+        on {{ same('said', 'today', pool + ['recording_id', 'rights_holder_id']) }}
+),
+
+repaired as (
+    select splits.recording_id, closed.royalty_month
+    from {{ ref('dim_split') }} as splits
+    inner join closed on splits.known_on > closed.closed_on
+    group by splits.recording_id, closed.royalty_month
+),
+
+heard as (
+    select {{ pool | join(', ') }}, recording_id, max(streams) as streams
+    from {{ ref('int_royalties__lines') }}
+    where {{ stale_days('royalty_month') }}
+    group by {{ pool | join(', ') }}, recording_id
+),
+
+said_heard as (
+    select {{ pool | join(', ') }}, recording_id, max(streams) as streams
+    from said
+    group by {{ pool | join(', ') }}, recording_id
+),
+
+final as (
+    select
+        {%- for column in pool + ['recording_id', 'rights_holder_id', 'streams', 'line_cents'] %}
+        differences.{{ column }},
+        {%- endfor %}
+        case
+            when suspended.recording_id is not null and differences.is_new then 'suspense_release'
+            else 'adjustment'
+        end as line_kind,
+        case
+            when suspended.recording_id is not null and differences.is_new then 'split repaired, out of suspense'
+            when repaired.recording_id is not null and (differences.is_new or differences.is_gone)
+                then 'split corrected'
+            when differences.is_gone and heard.recording_id is not null then 'in suspense since its split changed'
+            when coalesce(heard.streams, 0) > coalesce(said_heard.streams, 0) then 'late plays'
+            when coalesce(heard.streams, 0) < coalesce(said_heard.streams, 0)
+                then 'plays judged artificial or withdrawn'
+            when repaired.recording_id is not null then 'split corrected'
+            when as_closed.royalty_month is null or pools.royalty_month is null then 'other plays of the pool'
+            when as_closed.allocation_method <> pools.allocation_method or as_closed.contract_id <> pools.contract_id
+                then 'contract corrected'
+            when as_closed.net_revenue_amount <> {{ from_cents('pools.net_cents') }}
+                then 'revenue corrected (refunds, fees)'
+            else 'other plays of the pool'
+        end as cause
+    from differences
+    left join suspended on {{ same('suspended', 'differences', pool + ['recording_id']) }}
+    left join heard on {{ same('heard', 'differences', pool + ['recording_id']) }}
+    left join said_heard on {{ same('said_heard', 'differences', pool + ['recording_id']) }}
+    left join {{ ref('stg_nightshift__royalty_pools') }} as as_closed on {{ same('as_closed', 'differences', pool) }}
+    left join {{ ref('int_royalties__pools') }} as pools on {{ same('pools', 'differences', pool) }}
+    left join repaired
+        on repaired.recording_id = differences.recording_id
+        and repaired.royalty_month = differences.royalty_month
+    where differences.streams <> 0 or differences.line_cents <> 0
+
+)
+
+select
+    {{ pool | join(', ') }},
+    recording_id, rights_holder_id, line_kind, cause,
+    cast(streams as bigint) as streams,
+    cast(line_cents as bigint) as line_cents
+from final

@@ -1,0 +1,209 @@
+# ruff: noqa: E501 (rows of tables read better in one line)
+"""Closing a royalty month: killed at every point, done twice, refused; and the files that come out of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+from royalty_world import Royalties, example
+
+from scripts import close_royalties, dsr
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+COPIED = (
+    "core.dim_artist", "core.dim_licensor", "core.dim_rights_holder", "core.dim_track",
+    "intermediate.int_finance__exchange_rates", "intermediate.int_royalties__closed_months",
+    "intermediate.int_royalties__lines", "intermediate.int_royalties__pools",
+    "intermediate.int_royalties__recording_values", "intermediate.int_royalties__statement_lines_due",
+    "intermediate.int_royalties__statements_due", "royalties.fct_pools", "royalties.fct_statement_lines",
+    "royalties.fct_suspense",
+)  # fmt: skip
+POINTS = [
+    "close-royalties:before-written",
+    *(f"close-royalties:before-{table}" for table in close_royalties.TABLES),
+    "close-royalties:after-commit",
+    "statements:before-export",
+]
+
+
+@dataclass
+class Office:
+    """A home with a warehouse in which January is over."""
+
+    home: Path
+
+    def warehouse(self, royalties: Royalties, day: str = "2026-02-03", late_split: bool = False) -> None:
+        """The royalty models over the worked example, as a night leaves them."""
+        royalties.forget()
+        world = example()
+        if late_split:
+            world.splits.pop(0)
+        royalties.make(world)
+        target = self.home / "warehouse/warehouse.duckdb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        dumps = "(select cast(d as date) from range(date '2026-01-01', date '2026-02-03', interval 1 day) as r(d))"
+        connection = royalties.connection
+        connection.execute(f"attach '{target}' as made")
+        for schema in ("core", "intermediate", "royalties", "ops"):
+            connection.execute(f"create schema made.{schema}")
+        for relation in COPIED:
+            connection.execute(f"create table made.{relation} as from {relation}")
+        connection.execute(f"""
+            update made.core.dim_licensor set name = 'Licensor';
+            insert into made.core.dim_licensor values ('l1', 'One Music', 'PADPIDA2019000001X');
+            insert into made.core.dim_artist values ('a1', 'Somebody');
+            update made.core.dim_track set title = 'A | title', artist_id = 'a1', release_id = 'rel1', duration_ms = 1;
+            create table made.ops.horizon as select date '{day}' as on_date;
+            create table made.ops.domain_checks as
+                select 'royalties' as domain, true as passed, '' as failures, now() as checked_at, 1 as ledger_sequence;
+            create table made.ops.landed_dumps as
+                select split_part(name, '.', 1) as backend, split_part(name, '.', 2) as table_name, days.* as covers_on
+                from (select unnest({list(close_royalties.DAILY)}) as name) as tables cross join {dumps} as days(covers_on);
+            create table made.ops.visible_dumps as
+                select 'playback' as backend, 'plays' as table_name, 'd' as dump_id, date '2026-01-05' as arrived_on;
+            create table made.ops.landed_totals as
+                select *, 'rows' as measure, 5 as declared, 5 as counted, 0 as kept_out from made.ops.visible_dumps;
+            create table made.ops.quarantined as select *, 'door' as layer, 1 as row_count
+                from made.ops.visible_dumps where false;
+            create table made.ops.definitions as select 'stg_playback__plays' as relation, 'v' as version, 1 as sequence;
+            create table made.ops.staged as select *, 'rows' as measure, 'v:t' as version, 5 as amount
+                from made.ops.visible_dumps;
+            detach made;
+        """)
+
+    def run(self, *arguments: str, fault: str = "") -> subprocess.CompletedProcess:
+        """The command, in a process of its own."""
+        env = {**os.environ, "NIGHTSHIFT_HOME": str(self.home), "NIGHTSHIFT_PROJECT": str(PROJECT),
+               "NIGHTSHIFT_THREADS": "1", "PYTHONPATH": str(PROJECT), "NIGHTSHIFT_FAULT": fault,
+               "NIGHTSHIFT_PSEUDONYM_SEED": "test", "NIGHTSHIFT_MASTER_KEY": "22" * 32}  # fmt: skip
+        command = [sys.executable, "-m", "scripts.nightshift", *arguments]
+        return subprocess.run(command, env=env, capture_output=True, text=True)
+
+    def close(self, fault: str = "") -> subprocess.CompletedProcess:
+        return self.run("close", "2026-01", "--books", "royalties", "--by", "anna", fault=fault)
+
+    def contents(self) -> dict[str, bytes]:
+        """Every byte that the outside may see, but the clock's."""
+        found = {}
+        for root in (self.home / "landing/nightshift", self.home / "exports"):
+            for path in sorted(root.rglob("*")):
+                name = str(path.relative_to(self.home))
+                if path.is_symlink():
+                    found[name] = str(path.readlink()).encode()
+                elif path.is_file() and "/." not in name:
+                    raw = path.read_bytes()
+                    if path.name == "_manifest.json":
+                        raw = b"\n".join(line for line in raw.split(b"\n") if b'"landed_at"' not in line)
+                    found[name] = raw
+        return found
+
+
+@pytest.fixture(scope="module")
+def royalties():
+    return Royalties()
+
+
+@pytest.fixture(scope="module")
+def closed(royalties, tmp_path_factory):
+    """January closed without an accident."""
+    office = Office(tmp_path_factory.mktemp("office"))
+    office.warehouse(royalties)
+    done = office.close()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return office
+
+
+def killed_and_again(royalties, home, point, closed):
+    office = Office(home)
+    office.warehouse(royalties)
+    assert office.close(point).returncode == -9
+    done = office.close() if point != "statements:before-export" else office.run("statements")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert office.contents() == closed.contents()
+
+
+def test_killed_between_two_commitments_the_month_is_closed_once_and_the_same(royalties, tmp_path, closed):
+    killed_and_again(royalties, tmp_path, "close-royalties:before-royalty_pools", closed)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_anywhere(royalties, tmp_path, point, closed):
+    killed_and_again(royalties, tmp_path, point, closed)
+
+
+def test_a_broken_off_closing_is_finished_as_it_was_written_down(royalties, tmp_path, closed):
+    office = Office(tmp_path)
+    office.warehouse(royalties)
+    assert office.close("close-royalties:before-royalty_usage").returncode == -9
+    # Meanwhile a night finds a split gone: what was written down stands.
+    office.warehouse(royalties, late_split=True)
+    assert office.close().returncode == 0
+    assert office.contents() == closed.contents()
+
+
+def test_a_month_is_closed_once_and_not_while_it_runs(royalties, tmp_path, closed):
+    before = closed.contents()
+    again = closed.close()
+    assert again.returncode == 1 and "it is closed once" in again.stdout + again.stderr
+    assert closed.contents() == before
+    office = Office(tmp_path)
+    office.warehouse(royalties, day="2026-01-31")
+    early = office.close()
+    assert early.returncode == 1 and "NOT the month is over" in early.stdout
+    office.warehouse(royalties, late_split=True)
+    suspended = office.close()
+    assert suspended.returncode == 1 and "NOT no more than 10% is in suspense (54.54%" in suspended.stdout
+    assert office.contents() == {}
+
+
+def test_files_are_reports_of_the_profile_and_the_same_when_written_again(closed):
+    before = closed.contents()
+    assert closed.run("statements", "--rebuild-files").returncode == 0
+    assert closed.contents() == before
+    [path] = (closed.home / "exports/royalty-dsr/2026-01").glob("*.tsv")
+    assert path.name == "DSR_PADPIDA2019000001X_PADPIDA2025121501N_NightshiftMusic_2026-01_FR_1of1_20260203T000000.tsv"
+    content = path.read_text()
+    assert dsr.problems(path.name, content) == []
+    page = (closed.home / "exports/royalty-statements/2026-01/h4.html").read_text()
+    assert "Royalty statement January 2026" in page and "A | title – Somebody" in page and "1.06" in page
+
+
+BROKEN = {
+    "SRFO does not count the lines that are there": lambda text: text.replace("SRFO\t7\t1", "SRFO\t8\t1"),
+    "no SY10 for ['S9']": lambda text: text.replace("Somebody\t\tS1", "Somebody\t\tS9", 1),
+    "HEAD must be first and SRFO last, once each": lambda text: text[: text.index("SRFO")],
+    "line 3: DspReleaseId is empty": lambda text: text.replace("rel1", "", 1),
+    "line 2: Territory is no CurrentTerritoryCode: France": lambda text: text.replace("\tFR\t", "\tFrance\t", 1),
+    "S1: the recordings' amounts are not its amount": lambda text: text.replace("7.09\t7.09\t7.09", "7.08\t7.08\t7.08"),
+    "line 3: SR08 has ": lambda text: text.replace("Somebody\t", "Somebody", 1),
+}
+
+
+@pytest.mark.parametrize("problem", BROKEN)
+def test_a_report_that_is_not_of_the_profile_is_seen(closed, problem):
+    [path] = (closed.home / "exports/royalty-dsr/2026-01").glob("*.tsv")
+    broken = BROKEN[problem](path.read_text())
+    assert broken != path.read_text()
+    assert problem in " | ".join(dsr.problems(path.name, broken))
+
+
+def test_a_file_name_is_the_standard_s(closed):
+    assert dsr.problems("DSR_x.tsv", "")[0].startswith("the file name")
+
+
+def test_statements_add_up_to_nothing_and_are_kept_with_their_day(closed):
+    files = f"{closed.home}/landing/nightshift/statements/*/*/*.parquet"
+    rows = duckdb.sql(
+        f"select statement_id, sum(statement_amount), min(issued_on) from read_parquet('{files}', hive_partitioning = false) group by 1 order by 1"
+    ).fetchall()
+    assert [row[0] for row in rows] == ["R2601-h1", "R2601-h2", "R2601-h3", "R2601-h4"]
+    assert {row[1:] for row in rows} == {(0, date(2026, 2, 3))}
