@@ -67,8 +67,9 @@ weekdays as (
 
     select
         account_id,
-        {{ json_list(json_object_of({'weekday': 'weekday', 'minutes': whole_quotient('ms_played', 60000)}), order='weekday') }}
-            as weekdays_json
+        {{ json_list(json_object_of({
+            'weekday': 'weekday', 'minutes': whole_quotient('ms_played', 60000)
+        }), order='weekday') }} as weekdays_json
     from by_weekday
     group by account_id
 

@@ -32,8 +32,9 @@ artists as (
 
     select
         heard.account_id,
-        {{ json_list(json_object_of({'id': 'heard.artist_id', 'name': 'artists.name', 'streams': 'heard.streams'}), order='heard.place') }}
-            as artists_json
+        {{ json_list(json_object_of({
+            'id': 'heard.artist_id', 'name': 'artists.name', 'streams': 'heard.streams'
+        }), order='heard.place') }} as artists_json
     from heard
     inner join {{ ref('dim_artist') }} as artists on artists.artist_id = heard.artist_id
     where heard.place <= 3
@@ -43,7 +44,8 @@ artists as (
 
 select
     lapsed.account_id,
-    {{ json_object_of({'days_away': 'lapsed.days_away', 'streams': 'lapsed.streams', 'artists': 'artists.artists_json'}) }}
-        as data_json
+    {{ json_object_of({
+        'days_away': 'lapsed.days_away', 'streams': 'lapsed.streams', 'artists': 'artists.artists_json'
+    }) }} as data_json
 from lapsed
 inner join artists on artists.account_id = lapsed.account_id

@@ -1,5 +1,5 @@
 {{ config(materialized='whole') }}
--- As they were meant to be treated: whoever was to get the mail against whoever was held out, whatever became of the mail.
+-- As they were meant to be treated: whoever was to get the mail against whoever was held out, whatever became of it.
 -- The interval of the difference is Newcombe's (1998, method 10).
 with sends as (
 
@@ -80,8 +80,12 @@ bounded as (
         case when counted.held_out > 0 then 1.0 * counted.listened_without / counted.held_out end as rate_without,
         case when counted.mails > 0 then {{ wilson('counted.listened_with', 'counted.mails', '-') }} end as low_with,
         case when counted.mails > 0 then {{ wilson('counted.listened_with', 'counted.mails', '+') }} end as high_with,
-        case when counted.held_out > 0 then {{ wilson('counted.listened_without', 'counted.held_out', '-') }} end as low_without,
-        case when counted.held_out > 0 then {{ wilson('counted.listened_without', 'counted.held_out', '+') }} end as high_without
+        case
+            when counted.held_out > 0 then {{ wilson('counted.listened_without', 'counted.held_out', '-') }}
+        end as low_without,
+        case
+            when counted.held_out > 0 then {{ wilson('counted.listened_without', 'counted.held_out', '+') }}
+        end as high_without
     from counted
     cross join known_to
 
