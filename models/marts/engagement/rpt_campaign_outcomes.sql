@@ -3,9 +3,7 @@
 -- The interval of the difference is Newcombe's (1998, method 10).
 with sends as (
 
-    select
-        sends.*,
-        coalesce(periods.goal_days, 7) as goal_days
+    select sends.*, coalesce(periods.goal_days, 7) as goal_days
     from {{ ref('fct_sends') }} as sends
     left join {{ ref('int_campaign_periods') }} as periods on periods.campaign = sends.campaign
     where sends.is_holdout or sends.state <> 'withheld'
@@ -28,8 +26,7 @@ events as (
 
 listened as (
 
-    select distinct sends.send_key
-    from sends
+    select distinct sends.send_key from sends
     inner join {{ ref('int_member_listening_daily') }} as days
         on days.account_id = sends.account_id
         and days.played_on > sends.occurred_on
