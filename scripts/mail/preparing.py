@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -102,7 +104,19 @@ _here: list[Preparer] = []
 
 
 def _start(sender: Sender, key: bytes, signer: Signer | None) -> None:
+    _end_with(os.getppid())
     _here.append(Preparer(sender, key, signer))
+
+
+def _end_with(parent: int) -> None:
+    """Have this process end when its parent does, however that ends: a killed sender leaves nobody waiting."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _prepare(chunk: Sequence[Work], at: datetime) -> list[Prepared]:

@@ -232,7 +232,7 @@ class Playback:
 
     def _make_late(self, day: int) -> tuple[Arrivals, np.ndarray]:
         """What was heard offline on a day and is reported on another, and how many days later."""
-        rows = int(self.volume(day) * LATE_SHARE)
+        rows = max(1, int(self.volume(day) * LATE_SHARE))
         heard = self.ordinary(day, "late", rows)
         heard.offline[:] = True
         rng = generator(self.settings.seed, "lateness", day)
