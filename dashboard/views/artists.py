@@ -21,12 +21,15 @@ with right:
 st.markdown("##### The month's artists")
 st.dataframe(top, hide_index=True, width="stretch")
 st.markdown("##### Royalties: pro-rata beside user-centric")
-if data.has("royalties.fct_allocations"):
-    shares = data.read(
-        "select allocation_method, currency, cast(sum(amount) as double) as amount, count(distinct rights_holder_id) "
-        "as rights_holders from royalties.fct_allocations where royalty_month = ? group by all order by all",
+if data.has("royalties.fct_pools"):
+    pools = data.read(
+        "select plan_code, currency, cast(sum(pool_amount) as double) as pool, "
+        "cast(sum(pro_rata_amount) as double) as pro_rata, cast(sum(user_centric_amount) as double) as user_centric, "
+        "cast(sum(paid_amount) as double) as paid, cast(sum(suspended_amount) as double) as suspended "
+        "from royalties.fct_pools where royalty_month = ? group by all order by pool desc",
         month,
     )
-    st.dataframe(shares, hide_index=True, width="stretch")
+    st.caption("royalties.fct_pools: what goes to payees of the month under either method, by plan and currency.")
+    st.dataframe(pools, hide_index=True, width="stretch")
 else:
     look.empty("No royalties are allocated in what is published.", "./nightshift night")

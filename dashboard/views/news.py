@@ -14,11 +14,16 @@ if data.has("news.fct_headlines"):
 else:
     look.empty("No edition is in what is published.", "make hour")
 st.markdown("##### Campaigns")
-if data.has("engagement.rpt_campaign_results"):
-    rows = data.read("select * from engagement.rpt_campaign_results order by all limit 50")
+if data.has("engagement.rpt_campaign_outcomes"):
+    st.caption("What came of each campaign, beside those held out; the difference with its 95 % interval.")
+    rows = data.read("select * from engagement.rpt_campaign_outcomes order by first_on desc, campaign, period limit 50")
     st.dataframe(rows, hide_index=True, width="stretch")
-elif data.has("engagement.rpt_campaign_audience"):
-    rows = data.read("select * from engagement.rpt_campaign_audience order by all limit 50")
+if data.has("engagement.rpt_campaign_audience"):
+    st.caption("Who is written to next, and why the others are not.")
+    rows = data.read(
+        "select campaign, period, outcome, count(*) as listeners from engagement.rpt_campaign_audience "
+        "group by all order by campaign, period, listeners desc"
+    )
     st.dataframe(rows, hide_index=True, width="stretch")
 else:
     look.empty("No campaign has an audience yet.", "./nightshift night")
