@@ -11,3 +11,6 @@
 
 {# The rate of a row joined from int_finance__exchange_rates; the currency of the books itself needs none. #}
 {% macro rate_of(currency, rates) %}case when {{ currency }} = {{ reporting_currency() }} then 1 else {{ rates }}.exchange_rate end{% endmacro %}
+
+{# An amount in euro cents, at the rate of a row joined from dim_exchange_rate: whole numbers, rounded once. #}
+{% macro euro_cents(amount, rates) %}{{ rounded_quotient('cast((' ~ amount ~ ') * 100 as bigint) * 1000000', 'cast(' ~ rates ~ '.units_per_euro * 1000000 as bigint)') }}{% endmacro %}

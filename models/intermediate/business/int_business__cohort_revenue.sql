@@ -1,13 +1,20 @@
-{{ config(day='month', unit='month', reads={'fct_invoice_lines': 'day', 'fct_credit_notes': 'day', 'dim_exchange_rate': 'sliced', 'int_business__cohorts': 240}) }}
+{{
+  config(day='month', unit='month', reads={
+    'fct_invoice_lines': 'day', 'fct_credit_notes': 'day', 'dim_exchange_rate': 'sliced',
+    'int_business__cohorts': 240,
+  })
+}}
 -- Money of somebody who has not played anything yet belongs to the cohort of the month it came in.
 with documents as (
 
-    select cast(date_trunc('month', issued_on) as date) as month, account_id, country, plan_code, currency, issued_on,
+    select
+        cast(date_trunc('month', issued_on) as date) as month, account_id, country, plan_code, currency, issued_on,
         net_amount
     from {{ ref('fct_invoice_lines') }}
     where {{ stale_days('issued_on') }}
     union all
-    select cast(date_trunc('month', issued_on) as date) as month, account_id, country, plan_code, currency, issued_on,
+    select
+        cast(date_trunc('month', issued_on) as date) as month, account_id, country, plan_code, currency, issued_on,
         -net_amount as net_amount
     from {{ ref('fct_credit_notes') }}
     where {{ stale_days('issued_on') }}
@@ -21,7 +28,7 @@ converted as (
         documents.account_id,
         documents.country,
         documents.plan_code,
-        {{ rounded_quotient('cast(documents.net_amount * 100 as bigint) * 1000000', 'cast(rates.units_per_euro * 1000000 as bigint)') }} as euro_cents
+        {{ euro_cents('documents.net_amount', 'rates') }} as euro_cents
     from documents
     inner join {{ ref('dim_exchange_rate') }} as rates
         on rates.currency = documents.currency

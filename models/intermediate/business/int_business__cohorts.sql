@@ -1,4 +1,8 @@
-{{ config(day='cohort_month', unit='month', reads={'int_member_lifetime': 'day', 'dim_member_history': 'sliced', 'dim_member_plan_history': 'sliced'}) }}
+{{
+  config(day='cohort_month', unit='month', reads={
+    'int_member_lifetime': 'day', 'dim_member_history': 'sliced', 'dim_member_plan_history': 'sliced',
+  })
+}}
 -- Who a member was on the day of her first play: what a cohort is cut by never changes afterwards.
 with newcomers as (
 

@@ -2,7 +2,8 @@
 -- Distinct people, so days cannot be added up: each day looks back over its own 28.
 with days as (
 
-    select distinct played_on as day from {{ ref('int_member_listening_daily') }} where {{ stale_days('played_on') }}
+    select distinct played_on as day from {{ ref('int_member_listening_daily') }}
+    where {{ stale_days('played_on') }}
 
 ),
 
@@ -26,7 +27,8 @@ everywhere as (
 
     select day, country, account_id, last_on from heard
     union all
-    select day, 'world' as country, account_id, max(last_on) as last_on from heard group by day, account_id
+    select day, 'world' as country, account_id, max(last_on) as last_on from heard
+    group by day, account_id
 
 )
 

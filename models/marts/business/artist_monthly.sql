@@ -25,7 +25,8 @@ with heard as (
 
 followed as (
 
-    select cast(date_trunc('month', changed_on) as date) as month, artist_id, count(case when is_on then 1 end) as follows
+    select
+        cast(date_trunc('month', changed_on) as date) as month, artist_id, count(case when is_on then 1 end) as follows
     from {{ ref('fct_follows') }}
     where {{ stale_days('changed_on') }}
     group by cast(date_trunc('month', changed_on) as date), artist_id

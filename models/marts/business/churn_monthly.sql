@@ -1,4 +1,8 @@
-{{ config(day='month', unit='month', reads={'fct_subscription_events': 'day', 'int_member_listening_daily': 2, 'dim_member_plan_history': 'sliced'}) }}
+{{
+  config(day='month', unit='month', reads={
+    'fct_subscription_events': 'day', 'int_member_listening_daily': 2, 'dim_member_plan_history': 'sliced',
+  })
+}}
 -- Early signs: what those who left had heard in the four weeks before, beside what a member hears who stayed.
 with months as (
 
@@ -20,7 +24,15 @@ at_start as (
 
 leavers as (
 
-    select cast(date_trunc('month', occurred_on) as date) as month, event_id, account_id, occurred_on, country, plan_code, event, reason
+    select
+        cast(date_trunc('month', occurred_on) as date) as month,
+        event_id,
+        account_id,
+        occurred_on,
+        country,
+        plan_code,
+        event,
+        reason
     from {{ ref('fct_subscription_events') }}
     where event in ('cancelled', 'lapsed') and plan_code <> 'free' and {{ stale_days('occurred_on') }}
 

@@ -20,6 +20,7 @@ from (
     (null, null, null, null, null, null, null, null, null, null, null, false)
     {%- endfor %}
 ) as words (
-    mart_schema, mart_name, column_name, data_type, meaning, unit, grain, owner, freshness, questions, column_position, is_personal
+    mart_schema, mart_name, column_name, data_type, meaning, unit, grain, owner, freshness, questions, column_position,
+    is_personal
 )
 where mart_name is not null

@@ -1,13 +1,20 @@
 {{ config(day='month', unit='month', reads={'int_business__cohort_revenue': 240, 'int_business__cohorts': 240}) }}
 with months as (
 
-    select distinct month from {{ ref('int_business__cohort_revenue') }} where {{ stale_days('month') }}
+    select distinct month from {{ ref('int_business__cohort_revenue') }}
+    where {{ stale_days('month') }}
 
 ),
 
 members as (
 
-    select months.month, cohorts.cohort_month, cohorts.country, cohorts.acquisition_channel, cohorts.first_plan_code, count(*) as members
+    select
+        months.month,
+        cohorts.cohort_month,
+        cohorts.country,
+        cohorts.acquisition_channel,
+        cohorts.first_plan_code,
+        count(*) as members
     from months
     inner join {{ ref('int_business__cohorts') }} as cohorts on cohorts.cohort_month <= months.month
     where {{ stale_days('cohorts.cohort_month', lookback=240) }}
@@ -41,7 +48,11 @@ select
     coalesce(members.members, 0) as members,
     {{ from_cents('coalesce(brought_in.cents_in_month, 0)') }} as revenue_eur,
     {{ from_cents('coalesce(brought_in.cents_to_date, 0)') }} as revenue_to_date_eur,
-    case when members.members > 0 then {{ from_cents(rounded_quotient('coalesce(brought_in.cents_to_date, 0)', 'members.members')) }} end as lifetime_value_eur
+    case
+        when
+            members.members > 0
+            then {{ from_cents(rounded_quotient('coalesce(brought_in.cents_to_date, 0)', 'members.members')) }}
+    end as lifetime_value_eur
 from members
 full outer join brought_in
     on brought_in.month = members.month

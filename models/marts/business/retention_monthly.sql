@@ -1,4 +1,8 @@
-{{ config(day='month', unit='month', reads={'int_member_lifetime': 'day', 'dim_member_plan_history': 'sliced', 'int_business__cohorts': 240}) }}
+{{
+  config(day='month', unit='month', reads={
+    'int_member_lifetime': 'day', 'dim_member_plan_history': 'sliced', 'int_business__cohorts': 240,
+  })
+}}
 with members as (
 
     select month, account_id, last_played_on >= month as is_active

@@ -3,8 +3,8 @@ select
     days.revenue_on,
     days.country,
     days.plan_code,
-    {{ from_cents('sum(' ~ rounded_quotient('cast(days.net_amount * 100 as bigint) * 1000000', 'cast(rates.units_per_euro * 1000000 as bigint)') ~ ')') }} as net_revenue_eur,
-    {{ from_cents('sum(' ~ rounded_quotient('cast(days.advertising_amount * 100 as bigint) * 1000000', 'cast(rates.units_per_euro * 1000000 as bigint)') ~ ')') }} as advertising_revenue_eur,
+    {{ from_cents('sum(' ~ euro_cents('days.net_amount', 'rates') ~ ')') }} as net_revenue_eur,
+    {{ from_cents('sum(' ~ euro_cents('days.advertising_amount', 'rates') ~ ')') }} as advertising_revenue_eur,
     cast(sum(days.members_billed) as bigint) as members_billed
 from {{ ref('revenue_daily') }} as days
 inner join {{ ref('dim_exchange_rate') }} as rates

@@ -9,10 +9,7 @@ with revenue as (
         cast(date_trunc('month', days.revenue_on) as date) as month,
         days.country,
         days.plan_code,
-        sum({{ rounded_quotient(
-            cents('days.net_amount + days.advertising_amount') ~ ' * 1000000',
-            'cast(rates.units_per_euro * 1000000 as bigint)'
-        ) }}) as euro_cents
+        sum({{ euro_cents('days.net_amount + days.advertising_amount', 'rates') }}) as euro_cents
     from {{ ref('revenue_daily') }} as days
     inner join {{ ref('dim_exchange_rate') }} as rates
         on rates.currency = days.currency

@@ -1,13 +1,21 @@
-{{ config(day='day', reads={'int_member_listening_daily': 'day', 'dim_member_plan_history': 'sliced', 'fct_subscription_events': 'day'}) }}
+{{
+  config(day='day', reads={
+    'int_member_listening_daily': 'day', 'dim_member_plan_history': 'sliced',
+    'fct_subscription_events': 'day',
+  })
+}}
 with days as (
 
-    select distinct played_on as day from {{ ref('int_member_listening_daily') }} where {{ stale_days('played_on') }}
+    select distinct played_on as day from {{ ref('int_member_listening_daily') }}
+    where {{ stale_days('played_on') }}
 
 ),
 
 listeners as (
 
-    select distinct played_on as day, account_id from {{ ref('int_member_listening_daily') }} where {{ stale_days('played_on') }}
+    select distinct played_on as day, account_id
+    from {{ ref('int_member_listening_daily') }}
+    where {{ stale_days('played_on') }}
 
 ),
 

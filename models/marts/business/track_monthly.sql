@@ -1,4 +1,9 @@
-{{ config(day='month', unit='month', reads={'int_business__track_daily': 'day', 'fct_saves': 'day', 'dim_track_history': 'sliced', 'dim_artist_history': 'sliced'}) }}
+{{
+  config(day='month', unit='month', reads={
+    'int_business__track_daily': 'day', 'fct_saves': 'day', 'dim_track_history': 'sliced',
+    'dim_artist_history': 'sliced',
+  })
+}}
 -- Title and artist are those of the month's last day: what a page made at the end of that month would have said.
 with heard as (
 

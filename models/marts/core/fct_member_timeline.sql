@@ -7,21 +7,45 @@
 -- One customer's history for support: everything that happened to an account, in words, in order.
 with happenings as (
 
-    select occurred_on as happened_on, occurred_at as happened_at, account_id, 'subscription' as kind, event_id as source_id,
-        concat(event, ' (', plan_code, coalesce(', ' || nullif(reason, ''), ''), ')') as what, cast(null as decimal(18, 2)) as amount, currency
-    from {{ ref('fct_subscription_events') }} where {{ stale_days('occurred_on') }}
+    select
+        occurred_on as happened_on,
+        occurred_at as happened_at,
+        account_id,
+        'subscription' as kind,
+        event_id as source_id,
+        concat(event, ' (', plan_code, coalesce(', ' || nullif(reason, ''), ''), ')') as what,
+        cast(null as decimal(18, 2)) as amount,
+        currency
+    from {{ ref('fct_subscription_events') }}
+    where {{ stale_days('occurred_on') }}
     union all
-    select attempted_on as happened_on, attempted_at as happened_at, account_id, 'payment' as kind, payment_id as source_id,
-        concat('payment ', result, coalesce(', ' || nullif(decline_reason, ''), ''), ' by ', method) as what, amount, currency
-    from {{ ref('fct_payments') }} where {{ stale_days('attempted_on') }}
+    select
+        attempted_on as happened_on,
+        attempted_at as happened_at,
+        account_id,
+        'payment' as kind,
+        payment_id as source_id,
+        concat('payment ', result, coalesce(', ' || nullif(decline_reason, ''), ''), ' by ', method) as what,
+        amount,
+        currency
+    from {{ ref('fct_payments') }}
+    where {{ stale_days('attempted_on') }}
     union all
-    select requested_on as happened_on, requested_at as happened_at, account_id, 'refund' as kind, refund_id as source_id,
+    select
+        requested_on as happened_on, requested_at as happened_at, account_id, 'refund' as kind, refund_id as source_id,
         concat('refund ', state, coalesce(', ' || nullif(reason, ''), '')) as what, amount, currency
-    from {{ ref('fct_refunds') }} where {{ stale_days('requested_on') }}
+    from {{ ref('fct_refunds') }}
+    where {{ stale_days('requested_on') }}
     union all
-    select opened_on as happened_on, opened_at as happened_at, account_id, 'chargeback' as kind, chargeback_id as source_id,
+    select
+        opened_on as happened_on,
+        opened_at as happened_at,
+        account_id,
+        'chargeback' as kind,
+        chargeback_id as source_id,
         concat('chargeback ', state, coalesce(', ' || nullif(reason, ''), '')) as what, amount, currency
-    from {{ ref('fct_chargebacks') }} where {{ stale_days('opened_on') }}
+    from {{ ref('fct_chargebacks') }}
+    where {{ stale_days('opened_on') }}
 
 ),
 

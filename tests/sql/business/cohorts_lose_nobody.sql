@@ -1,4 +1,5 @@
--- Every member who ever played is in one cohort, every month counts each of them, and a cohort's money so far is all there was.
+-- Every member who ever played is in one cohort, every month counts each of them, and the money of cohorts is all there
+-- was.
 with months as (
 
     select month, sum(members) as members
