@@ -72,9 +72,14 @@ def _dimensions(folder: str, metric: str) -> tuple[str, ...]:
     return tuple(sorted({name.split("__")[-1] for name in _metrics(folder).dimensions_named(metric)}))
 
 
+@st.cache_data(max_entries=2, show_spinner=False)
+def _definitions(folder: str) -> dict[str, Metric]:
+    return {found.name: found for found in definitions()}
+
+
 def metric(name: str) -> Metric:
     """The definition of a metric: what it is, its unit, its owner."""
-    return {found.name: found for found in definitions()}[name]
+    return _definitions(str(night()))[name]
 
 
 def ask(

@@ -12,7 +12,7 @@ import subprocess
 from datetime import date
 from typing import Any
 
-from scripts.build import REPORT
+from scripts.build import REPORT, exposures_below, owner_of
 from scripts.console import DONE, FAILED, REFUSED, say, warn
 from scripts.dbt_process import manifest
 from scripts.files import read_json
@@ -79,9 +79,6 @@ def _failure(failed: dict[str, Any], project: dict[str, Any], shown: Published |
     about = project["nodes"].get(node.get("attached_node") or "", node)
     fqn = about.get("fqn") or ["", "", ""]
     domain = fqn[2] if len(fqn) > 2 else ""
-    group = about.get("config", {}).get("group")
-    of_group = next((g["owner"] for g in project["groups"].values() if g["name"] == group), None)
-    owner = (about.get("config", {}).get("meta") or {}).get("owner") or of_group
     late = shown.domains.get(domain).late_since if shown and domain in shown.domains else None
     is_test = failed["node"].startswith(("test.", "unit_test."))
     name = failed.get("name") or failed["node"].split(".")[2]
@@ -89,25 +86,11 @@ def _failure(failed: dict[str, Any], project: dict[str, Any], shown: Published |
         "what": f"{name} failed",
         "message": failed.get("message"),
         "domain": domain,
-        "owner": owner,
+        "owner": owner_of(about, project),
         "since": late or "tonight",
-        "readers": _readers(about.get("unique_id"), project),
+        "readers": [
+            {"name": exposure["name"], "owner": exposure.get("owner", {}).get("email")}
+            for exposure in exposures_below([about["unique_id"]] if about else [], project)
+        ],
         "next": f"./nightshift rows {name}" if is_test else "./nightshift build",
     }
-
-
-def _readers(node: str | None, project: dict[str, Any]) -> list[dict[str, Any]]:
-    """The exposures whose data may be older tonight: those that read the node or anything made of it."""
-    below, found = {node}, True
-    while found:
-        found = {
-            key
-            for key, other in project["nodes"].items()
-            if key not in below and below & set(other.get("depends_on", {}).get("nodes", []))
-        }
-        below |= found
-    return [
-        {"name": exposure["name"], "owner": exposure.get("owner", {}).get("email")}
-        for exposure in project["exposures"].values()
-        if below & set(exposure["depends_on"]["nodes"])
-    ]

@@ -226,10 +226,15 @@ def marts(project: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda mart: (mart["domain"], mart["name"]))
 
 
+def owner_of(node: dict[str, Any], project: dict[str, Any]) -> dict[str, str] | str | None:
+    """Who answers for a node, as the YAML has it: its own owner, or its group's; None if nobody does."""
+    config = node.get("config", {})
+    of_group = next((g["owner"] for g in project["groups"].values() if g["name"] == config.get("group")), None)
+    return (config.get("meta") or {}).get("owner") or of_group
+
+
 def _owner(node: dict[str, Any], project: dict[str, Any]) -> str:
-    meta = node["config"].get("meta") or {}
-    group = node["config"].get("group")
-    found = meta.get("owner") or next((g["owner"] for g in project["groups"].values() if g["name"] == group), None)
+    found = owner_of(node, project)
     if isinstance(found, dict):
         return found.get("name") or found.get("email") or ""
     return found or ""
@@ -358,25 +363,34 @@ def _first_lines(message: str) -> str:
     return " / ".join(line.strip() for line in message.splitlines() if line.strip())[:500]
 
 
-def _readers(changed: set[str]) -> list[dict[str, str]]:
-    """The exposures below any of these models: dashboards, exports and mails whose data may change."""
-    project = manifest()
+def exposures_below(nodes: Iterable[str], project: dict[str, Any]) -> list[dict[str, Any]]:
+    """The exposures that read any of these nodes or what is made of them: dashboards, exports and mails."""
     children = project.get("child_map", {})
-    reached = [node for node in children if node.split(".")[-1] in changed and node.split(".")[0] in ("model", "seed")]
+    reached = list(nodes)
     seen = set(reached)
     while reached:
         for child in children.get(reached.pop(), []):
             if child not in seen:
                 seen.add(child)
                 reached.append(child)
+    return [exposure for key, exposure in sorted(project.get("exposures", {}).items()) if key in seen]
+
+
+def _readers(changed: set[str]) -> list[dict[str, str]]:
+    """The exposures whose data may change with these models."""
+    project = manifest()
+    nodes = [
+        node
+        for node in project.get("child_map", {})
+        if node.split(".")[-1] in changed and node.split(".")[0] in ("model", "seed")
+    ]
     return [
         {
             "name": exposure["name"],
             "type": exposure["type"],
             "owner": exposure["owner"].get("name") or exposure["owner"].get("email") or "",
         }
-        for key, exposure in sorted(project.get("exposures", {}).items())
-        if key in seen
+        for exposure in exposures_below(nodes, project)
     ]
 
 

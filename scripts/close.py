@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 import click
@@ -113,6 +113,25 @@ def differing_totals(connection: duckdb.DuckDBPyConnection, names: list[str], be
     return [f"{table} of {arrived}: {what}" for table, arrived, what in found]
 
 
+def month_is_in(
+    connection: duckdb.DuckDBPyConnection, month: date, rated: date | None, daily: Sequence[str], sources: list[str]
+) -> Iterator[tuple[str, bool, str]]:
+    """What any books ask of a month: it is over, its rates are known, and everything of it has come in.
+
+    ``rated`` is the newest day with a rate, ``daily`` ships every day, ``sources`` have control totals that must agree.
+    """
+    beyond = books.next_month(month)
+    day = books.logical_day(connection)
+    yield "the month is over", day >= beyond, f"built up to {day}"
+    last = beyond - timedelta(days=1)
+    yield "its closing exchange rates are known", rated is None or rated >= last, f"rates up to {rated}"
+    for name in daily:
+        missing = missing_days(connection, name, month)
+        yield f"{name} of every day has landed", not missing, ", ".join(missing) or "all"
+    differing = differing_totals(connection, sources, beyond)
+    yield "control totals of the sources agree", not differing, "; ".join(differing[:5]) or "all"
+
+
 def checks(connection: duckdb.DuckDBPyConnection, month: date) -> Iterator[tuple[str, bool, str]]:
     """What must be true of a month before it is closed: the sentence, whether it is, the figure."""
     beyond = books.next_month(month)
@@ -120,16 +139,8 @@ def checks(connection: duckdb.DuckDBPyConnection, month: date) -> Iterator[tuple
     def figure(sql: str, *values: object) -> object:
         return connection.execute(sql, values).fetchone()[0]
 
-    day = books.logical_day(connection)
-    yield "the month is over", day >= beyond, f"built up to {day}"
     rated = figure("select max(rated_on) from intermediate.int_finance__exchange_rates")
-    last = beyond - timedelta(days=1)
-    yield "its closing exchange rates are known", rated is None or rated >= last, f"rates up to {rated}"
-    for name in DAILY:
-        missing = missing_days(connection, name, month)
-        yield f"{name} of every day has landed", not missing, ", ".join(missing) or "all"
-    differing = differing_totals(connection, MONEY, beyond)
-    yield "control totals of the sources agree", not differing, "; ".join(differing[:5]) or "all"
+    yield from month_is_in(connection, month, rated, DAILY, MONEY)
     closed = books.closed_months("finance")
     earlier = figure(
         "select min(month) from finance.trial_balance where month < ? and month > ?",

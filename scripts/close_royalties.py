@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import duckdb
 
 from scripts import books
 from scripts.backends import load_all
-from scripts.close import differing_totals, missing_days
+from scripts.close import month_is_in
 from scripts.console import REFUSED, Stop, count, say
 from scripts.faults import fault_point
 from scripts.files import remove_folder, sync
@@ -109,21 +109,12 @@ ROWS = {
 
 def checks(connection: duckdb.DuckDBPyConnection, month: date) -> Iterator[tuple[str, bool, str]]:
     """What must be true of a month before it is closed: the sentence, whether it is, the figure."""
-    beyond = books.next_month(month)
 
     def figure(sql: str, *values: object) -> object:
         return connection.execute(sql, values).fetchone()[0]
 
-    day = books.logical_day(connection)
-    yield "the month is over", day >= beyond, f"built up to {day}"
     rated = figure("select max(valid_from) from intermediate.int_finance__exchange_rates")
-    last = beyond - timedelta(days=1)
-    yield "its closing exchange rates are known", rated is None or rated >= last, f"rates up to {rated}"
-    for name in DAILY:
-        missing = missing_days(connection, name, month)
-        yield f"{name} of every day has landed", not missing, ", ".join(missing) or "all"
-    differing = differing_totals(connection, list(SOURCES), beyond)
-    yield "control totals of the sources agree", not differing, "; ".join(differing[:5]) or "all"
+    yield from month_is_in(connection, month, rated, DAILY, list(SOURCES))
     earlier = figure(
         "select min(royalty_month) from royalties.fct_pools where closed_pool_amount is null and royalty_month < ?",
         month,

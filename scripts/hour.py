@@ -61,7 +61,8 @@ def hour(at: datetime | None) -> int:
     headlines stay.
     """
     began = time.monotonic()
-    with _own_lock() as lock:
+    # The next hour waits for this one, because it would find less done if it went away.
+    with night_lock("hour", "hour", PATIENCE["hour"]) as lock:
         refused = _land(at)
         wanted = at.replace(minute=0, second=0) if at else _newest_hour()
         fault_point("hour:after-land")
@@ -76,26 +77,6 @@ def hour(at: datetime | None) -> int:
     editions = count(len({row["edition"] for row in rows}), "edition")
     say("hour", f"{wanted:%Y-%m-%dT%H:00Z}: {editions}, {final.name} ({duration(time.monotonic() - began)})")
     return REFUSED if refused else DONE
-
-
-@contextmanager
-def _own_lock() -> Iterator[int]:
-    """One hour at a time; the next waits for it, because it would find less done if it went away."""
-    deadline = time.monotonic() + PATIENCE["hour"]
-    while True:
-        held = night_lock("hour", "hour")
-        try:
-            descriptor = held.__enter__()
-        except Stop as stop:
-            if stop.code != LOCKED or time.monotonic() >= deadline:
-                raise
-            time.sleep(0.2)
-            continue
-        break
-    try:
-        yield descriptor
-    finally:
-        held.__exit__(None, None, None)
 
 
 def _land(at: datetime | None) -> bool:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from scripts.backends import Backend, Table, load_all
-from scripts.console import LOCKED, REFUSED, USAGE, Stop, count, days, duration, progress, say, size, warn
+from scripts.console import REFUSED, USAGE, Stop, count, days, duration, progress, say, size, warn
 from scripts.home import folder, home
 from scripts.landing import pg_dump, postgres
 from scripts.landing.inbox import Shipment, SourceFile, scan
@@ -194,24 +194,9 @@ def _vault() -> Iterator:
         vault.close()
 
 
-@contextmanager
-def landing_lock(command: str, wait_seconds: float = 0) -> Iterator[None]:
+def landing_lock(command: str, wait_seconds: float = 0) -> AbstractContextManager[int]:
     """One landing at a time; the hour's and the night's wait for each other rather than fail."""
-    deadline = time.monotonic() + wait_seconds
-    while True:
-        lock = night_lock(command, "landing")
-        try:
-            lock.__enter__()
-        except Stop as held:
-            if held.code != LOCKED or time.monotonic() >= deadline:
-                raise
-            time.sleep(0.2)
-            continue
-        break
-    try:
-        yield
-    finally:
-        lock.__exit__(None, None, None)
+    return night_lock(command, "landing", wait_seconds)
 
 
 def commit(

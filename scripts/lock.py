@@ -42,10 +42,11 @@ def holder(name: str = "night") -> dict[str, object] | None:
 
 
 @contextmanager
-def night_lock(command: str, name: str = "night") -> Iterator[int]:
+def night_lock(command: str, name: str = "night", wait_seconds: float = 0) -> Iterator[int]:
     """Hold the lock for ``command``, or stop with exit code 3 and say who holds it since when.
 
-    Yields the file descriptor, to be handed to child processes (see ``hand_down``).
+    ``wait_seconds`` is how long to wait for a holder to end first. Yields the file descriptor, to be handed to child
+    processes (see ``hand_down``).
     """
     path = lock_file(name)
     descriptor = _handed_down(path, name)
@@ -53,10 +54,12 @@ def night_lock(command: str, name: str = "night") -> Iterator[int]:
         sign(descriptor, command)
         yield descriptor
         return
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        if not _take(descriptor):
+    deadline = time.monotonic() + wait_seconds
+    while (descriptor := _acquired(path)) is None:
+        if time.monotonic() >= deadline:
             raise Stop(f"the lock is held by {who(_read(path))}; nothing was done", LOCKED)
+        time.sleep(0.2)
+    try:
         if left := _read(path):
             warn("lock", f"taken over from {who(left)}, which is no longer running")
         sign(descriptor, command)
@@ -97,6 +100,15 @@ def _handed_down(path: Path, name: str) -> int | None:
     except (OSError, ValueError):
         return None
     return int(number) if is_same else None
+
+
+def _acquired(path: Path) -> int | None:
+    """The lock's file, open and locked, or None if a step holds it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    if _take(descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def _take(descriptor: int) -> bool:

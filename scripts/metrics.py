@@ -84,12 +84,7 @@ class Metrics:
         self.file = file or here / "marts.duckdb"
         self.last_day = _last_day(self.file)
         self._engine = _engine()
-
-    def dimensions(self, metric: str) -> list[str]:
-        """What a metric can be asked by, as ``ask`` takes it."""
-        self._known([metric])
-        found = {dimension.name for dimension in self._engine.simple_dimensions_for_metrics([metric])}
-        return sorted(name for name in found if not name.startswith("metric_time"))
+        self._names = {metric.name for metric in definitions()}
 
     def ask(
         self,
@@ -139,10 +134,9 @@ class Metrics:
             return Answer(columns, rows, sql)
 
     def _known(self, metrics: Sequence[str]) -> None:
-        known = {metric.name for metric in definitions()}
         for metric in metrics:
-            if metric not in known:
-                close = sorted(name for name in known if metric in name or name in metric)
+            if metric not in self._names:
+                close = sorted(name for name in self._names if metric in name or name in metric)
                 hint = f" (is it {' or '.join(close[:3])}?)" if close else ""
                 raise Stop(f"there is no metric {metric}{hint}; `./nightshift metrics` lists them", USAGE)
 

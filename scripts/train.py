@@ -311,10 +311,6 @@ def _logical_day() -> date:
 
 def reasons_due(model: str, day: date, connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Why a model should be trained anew on ``day``; empty if it should not."""
-    if model == recommending.MODEL:
-        from scripts import train_recommender
-
-        return train_recommender.reasons_due(day, connection)
     serving = registry.champion(model)
     if serving is None:
         return ["no version serves"]
@@ -322,6 +318,10 @@ def reasons_due(model: str, day: date, connection: duckdb.DuckDBPyConnection) ->
         version = registry.load(model, serving)
     except Stop as problem:
         return [str(problem)]
+    if model == recommending.MODEL:
+        from scripts import train_recommender
+
+        return train_recommender.reasons_due(version, day, connection)
     found = []
     possible = day - timedelta(days=MATURE_DAYS + GATE_DAYS)
     if (possible - version.trained_to).days >= DUE_AGE_DAYS:

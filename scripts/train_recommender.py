@@ -272,15 +272,8 @@ def _by(names: np.ndarray, values: np.ndarray) -> dict[str, float]:
     return {str(name): round(float(values[names == name].mean()), 6) for name in np.unique(names)}
 
 
-def reasons_due(day: date, connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Why the recommender should be trained anew on ``day``; empty if it should not."""
-    serving = registry.champion(MODEL)
-    if serving is None:
-        return ["no version serves"]
-    try:
-        version = registry.load(MODEL, serving)
-    except Stop as problem:
-        return [str(problem)]
+def reasons_due(version: registry.Version, day: date, connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Why the version that serves should have a successor on ``day``; empty if it need not."""
     streams = read_streams(connection, day)
     spans = windows(streams)
     age = (spans.trained_to - version.trained_to).days

@@ -27,17 +27,31 @@ SCHEMA = pa.schema(
 )
 
 
-def score_payments(payments: pa.Table, day: date | None) -> pa.Table:
-    """One row per payment with score, band and reasons, by the version that serves on ``day``; none without one."""
+def _served(payments: pa.Table, day: date | None) -> tuple[registry.Version, fraud.Scorer, np.ndarray] | None:
+    """The version that serves on ``day``, its scorer and its features of these payments; None without any of them."""
     serving = registry.champion(fraud.MODEL, until=day) if day else None
     if serving is None or not payments.num_rows:
-        return SCHEMA.empty_table()
+        return None
     version = registry.load(fraud.MODEL, serving)
     scorer = fraud.Scorer.of({name: version.read(name) for name in version.record["files"]})
     names = scorer.model.features
     fraud.check_features(names, payments.column_names)
     columns = [np.asarray(payments.column(name).to_pylist(), dtype=float) for name in names]
-    values = np.column_stack(columns)
+    return version, scorer, np.column_stack(columns)
+
+
+def _spelled(schema: pa.Schema) -> pa.Schema:
+    """A schema whose score is still text, from where it is cast to a decimal exactly."""
+    return pa.schema([field if field.name != "score" else pa.field("score", pa.string()) for field in schema])
+
+
+def score_payments(payments: pa.Table, day: date | None) -> pa.Table:
+    """One row per payment with score, band and reasons, by the version that serves on ``day``; none without one."""
+    found = _served(payments, day)
+    if found is None:
+        return SCHEMA.empty_table()
+    version, scorer, values = found
+    names = scorer.model.features
     score = scorer.score(values)
     reasons = fraud.Reasons(scorer, fraud.features()).of(values)
     plain = payments.select(["payment_id", "account_id", "paid_on"]).to_pylist()
@@ -56,8 +70,7 @@ def score_payments(payments: pa.Table, day: date | None) -> pa.Table:
         }
         for payment, chance, why, row in zip(plain, score, reasons, values, strict=True)
     ]
-    text = pa.schema([field if field.name != "score" else pa.field("score", pa.string()) for field in SCHEMA])
-    return pa.Table.from_pylist(rows, schema=text).cast(SCHEMA)
+    return pa.Table.from_pylist(rows, schema=_spelled(SCHEMA)).cast(SCHEMA)
 
 
 CHAMPION_SCHEMA = pa.schema(
@@ -67,14 +80,10 @@ CHAMPION_SCHEMA = pa.schema(
 
 def score_again(payments: pa.Table, day: date | None) -> pa.Table:
     """What the version that serves on ``day`` says of payments that others decided: score and band, no reasons."""
-    serving = registry.champion(fraud.MODEL, until=day) if day else None
-    if serving is None or not payments.num_rows:
+    found = _served(payments, day)
+    if found is None:
         return CHAMPION_SCHEMA.empty_table()
-    version = registry.load(fraud.MODEL, serving)
-    scorer = fraud.Scorer.of({name: version.read(name) for name in version.record["files"]})
-    names = scorer.model.features
-    fraud.check_features(names, payments.column_names)
-    values = np.column_stack([np.asarray(payments.column(name).to_pylist(), dtype=float) for name in names])
+    version, scorer, values = found
     score = scorer.score(values)
     rows = {
         "payment_id": payments.column("payment_id").to_pylist(),
@@ -82,8 +91,7 @@ def score_again(payments: pa.Table, day: date | None) -> pa.Table:
         "score": [f"{chance:.6f}" for chance in score],
         "band": [scorer.band(float(chance)) for chance in score],
     }
-    text = pa.schema([field if field.name != "score" else pa.field("score", pa.string()) for field in CHAMPION_SCHEMA])
-    return pa.table(rows, schema=text).cast(CHAMPION_SCHEMA)
+    return pa.table(rows, schema=_spelled(CHAMPION_SCHEMA)).cast(CHAMPION_SCHEMA)
 
 
 DISTRIBUTIONS = pa.schema(

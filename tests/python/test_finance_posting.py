@@ -19,6 +19,7 @@ import duckdb
 import pytest
 from compiled import Models
 from test_finance_journal import KEEP, START, world
+from told_outside import told_outside
 
 from scripts import journal
 from scripts.home import PROJECT
@@ -116,19 +117,7 @@ class Office:
         (root / "seeds/books.csv").write_text(text)
 
     def contents(self) -> dict[str, bytes]:
-        """Every byte that the outside may see, but the clock's."""
-        found = {}
-        for root in (self.home / "landing/nightshift", self.home / "exports"):
-            for path in sorted(root.rglob("*")):
-                name = str(path.relative_to(self.home))
-                if path.is_symlink():
-                    found[name] = str(path.readlink()).encode()
-                elif path.is_file() and "/." not in name:
-                    raw = path.read_bytes()
-                    if path.name == "_manifest.json":
-                        raw = b"\n".join(line for line in raw.split(b"\n") if b'"landed_at"' not in line)
-                    found[name] = raw
-        return found
+        return told_outside(self.home)
 
     def posted(self, columns: str, then: str = "") -> list[tuple]:
         """Posted lines."""

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -116,3 +117,19 @@ def test_looking_at_the_lock_does_not_make_a_night_fail():
     finally:
         watcher.kill()
         watcher.wait()
+
+
+def test_one_who_waits_gets_the_lock_when_the_holder_ends():
+    process = start_holder()
+    try:
+        with pytest.raises(Stop) as stopped, night_lock("hour", wait_seconds=0.5):
+            pass
+        assert stopped.value.code == LOCKED
+        killed = threading.Timer(0.5, process.kill)
+        killed.start()
+        with night_lock("hour", wait_seconds=60):
+            assert holder()["command"] == "hour"
+        killed.join()
+    finally:
+        process.kill()
+        process.wait()

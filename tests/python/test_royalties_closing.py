@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from royalty_world import Royalties, example
+from told_outside import told_outside
 
 from scripts import close_royalties, dsr
 
@@ -91,19 +92,7 @@ class Office:
         return self.run("close", "2026-01", "--books", "royalties", "--by", "anna", fault=fault)
 
     def contents(self) -> dict[str, bytes]:
-        """Every byte that the outside may see, but the clock's."""
-        found = {}
-        for root in (self.home / "landing/nightshift", self.home / "exports"):
-            for path in sorted(root.rglob("*")):
-                name = str(path.relative_to(self.home))
-                if path.is_symlink():
-                    found[name] = str(path.readlink()).encode()
-                elif path.is_file() and "/." not in name:
-                    raw = path.read_bytes()
-                    if path.name == "_manifest.json":
-                        raw = b"\n".join(line for line in raw.split(b"\n") if b'"landed_at"' not in line)
-                    found[name] = raw
-        return found
+        return told_outside(self.home)
 
 
 @pytest.fixture(scope="module")
