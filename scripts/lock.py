@@ -17,10 +17,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scripts.console import LOCKED, Stop, warn
-from scripts.home import folder
+from scripts.console import LOCKED, STOPPED, Stop, warn
+from scripts.home import folder, home
 
 HANDED_DOWN = "NIGHTSHIFT_LOCK"
+# Where a restore makes a root's state, and the file that says all of it is there: from then on the root is half old,
+# half new, and no step may run until the restore has finished.
+RESTORING, WHOLE = ".restoring", "_whole.json"
 
 
 def lock_file(name: str = "night") -> Path:
@@ -48,6 +51,8 @@ def night_lock(command: str, name: str = "night", wait_seconds: float = 0) -> It
     ``wait_seconds`` is how long to wait for a holder to end first. Yields the file descriptor, to be handed to child
     processes (see ``hand_down``).
     """
+    if command != "restore" and (home() / RESTORING / WHOLE).exists():
+        raise Stop(f"a restore into {home()} did not finish; run `./nightshift restore` again first", STOPPED)
     path = lock_file(name)
     descriptor = _handed_down(path, name)
     if descriptor is not None:

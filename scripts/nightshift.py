@@ -49,6 +49,8 @@ STEPS = {
     "sink": "scripts.sink",
     "metrics": "scripts.metrics",
     "docs": "scripts.docs",
+    "backup": "scripts.backup",
+    "restore": "scripts.backup",
     "clean": "scripts.clean",
 }
 
