@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -114,16 +112,18 @@ def differing_totals(connection: duckdb.DuckDBPyConnection, names: list[str], be
 
 
 def month_is_in(
-    connection: duckdb.DuckDBPyConnection, month: date, rated: date | None, daily: Sequence[str], sources: list[str]
+    connection: duckdb.DuckDBPyConnection, month: date, daily: Sequence[str], sources: list[str]
 ) -> Iterator[tuple[str, bool, str]]:
     """What any books ask of a month: it is over, its rates are known, and everything of it has come in.
 
-    ``rated`` is the newest day with a rate, ``daily`` ships every day, ``sources`` have control totals that must agree.
+    ``daily`` ships every day, ``sources`` have control totals that must agree. A rate counts from the day on which it
+    was published: one that merely reaches the month's last day may still be replaced by that day's own.
     """
     beyond = books.next_month(month)
     day = books.logical_day(connection)
     yield "the month is over", day >= beyond, f"built up to {day}"
     last = beyond - timedelta(days=1)
+    [rated] = connection.execute("select max(rated_on) from intermediate.int_finance__exchange_rates").fetchone()
     yield "its closing exchange rates are known", rated is None or rated >= last, f"rates up to {rated}"
     for name in daily:
         missing = missing_days(connection, name, month)
@@ -139,8 +139,7 @@ def checks(connection: duckdb.DuckDBPyConnection, month: date) -> Iterator[tuple
     def figure(sql: str, *values: object) -> object:
         return connection.execute(sql, values).fetchone()[0]
 
-    rated = figure("select max(rated_on) from intermediate.int_finance__exchange_rates")
-    yield from month_is_in(connection, month, rated, DAILY, MONEY)
+    yield from month_is_in(connection, month, DAILY, MONEY)
     closed = books.closed_months("finance")
     earlier = figure(
         "select min(month) from finance.trial_balance where month < ? and month > ?",
@@ -158,18 +157,26 @@ def checks(connection: duckdb.DuckDBPyConnection, month: date) -> Iterator[tuple
     yield "the trial balance is balanced", off == 0, f"{off} currencies are not"
 
 
+def is_closed(book: str, month: date, closed_by: str, approved_by: str | None, proposal: str | None) -> bool:
+    """Whether this very proposal has closed the month; a month that was closed otherwise is closed once."""
+    closed = books.closed_months(book)
+    if month not in closed:
+        return False
+    if proposal and books.closed_by(book, month) == (closed_by, approved_by):
+        say("close", f"{book} {month:%Y-%m} is closed already")
+        return True
+    raise Stop(f"{month:%Y-%m} is closed since {closed[month]}; it is closed once", REFUSED)
+
+
 def close_month(month: date, book: str, closed_by: str, approved_by: str | None, proposal: str | None = None) -> None:
     """Check, then commit the closing; the caller holds the lock. A proposal that was carried out just ends."""
     if book != "finance":
-        if importlib.util.find_spec("scripts.close_royalties") is None:
-            raise Stop("the royalty books cannot be closed yet", USAGE)
-        importlib.import_module("scripts.close_royalties").close_month(month, closed_by, approved_by)
+        from scripts import close_royalties
+
+        close_royalties.close_month(month, closed_by, approved_by, proposal)
         return
-    if month in (closed := books.closed_months(book)):
-        if proposal and books.closed_by(book, month) == (closed_by, approved_by):
-            say("close", f"{book} {month:%Y-%m} is closed already")
-            return
-        raise Stop(f"{month:%Y-%m} is closed since {closed[month]}; it is closed once", REFUSED)
+    if is_closed(book, month, closed_by, approved_by, proposal):
+        return
     with warehouse(read_only=True) as connection:
         books.refuse_unless_good(connection, book)
         day = books.logical_day(connection)

@@ -17,7 +17,7 @@ import duckdb
 
 from scripts import books
 from scripts.backends import load_all
-from scripts.close import month_is_in
+from scripts.close import is_closed, month_is_in
 from scripts.console import REFUSED, Stop, count, say
 from scripts.faults import fault_point
 from scripts.files import remove_folder, sync
@@ -113,11 +113,11 @@ def checks(connection: duckdb.DuckDBPyConnection, month: date) -> Iterator[tuple
     def figure(sql: str, *values: object) -> object:
         return connection.execute(sql, values).fetchone()[0]
 
-    rated = figure("select max(valid_from) from intermediate.int_finance__exchange_rates")
-    yield from month_is_in(connection, month, rated, DAILY, list(SOURCES))
+    yield from month_is_in(connection, month, DAILY, list(SOURCES))
     earlier = figure(
-        "select min(royalty_month) from royalties.fct_pools where closed_pool_amount is null and royalty_month < ?",
+        "select min(royalty_month) from royalties.fct_pools where royalty_month < ? and royalty_month > ?",
         month,
+        max(books.closed_months("royalties"), default=date.min),
     )
     yield "every month before it is closed", earlier is None, f"open: {earlier:%Y-%m}" if earlier else "all"
     pools = figure("select count(*) from royalties.fct_pools where royalty_month = ?", month)
@@ -147,16 +147,21 @@ def checks(connection: duckdb.DuckDBPyConnection, month: date) -> Iterator[tuple
     yield f"no more than {MOST_SUSPENDED:.0%} is in suspense", share <= MOST_SUSPENDED, found
 
 
-def close_month(month: date, closed_by: str, approved_by: str | None) -> None:
-    """Check, then issue the statements and commit the closing; the caller holds the lock."""
+def close_month(month: date, closed_by: str, approved_by: str | None, proposal: str | None = None) -> None:
+    """Check, then issue the statements and commit the closing; the caller holds the lock.
+
+    A proposal that was carried out, but whose files were not written, writes them and ends.
+    """
     if pending := sorted(folder("closing").glob("royalties-*")):
         for whole in pending:
             finish(whole)
         if any(whole.name == f"royalties-{month:%Y-%m}" for whole in pending):
             return
         raise Stop("a closing that was broken off is finished now; run ./nightshift build, then close again", REFUSED)
-    if month in (closed := books.closed_months("royalties")):
-        raise Stop(f"{month:%Y-%m} is closed since {closed[month]}; it is closed once", REFUSED)
+    if is_closed("royalties", month, closed_by, approved_by, proposal):
+        write_files()
+        return
+    closed = books.closed_months("royalties")
     with warehouse(read_only=True) as connection:
         books.refuse_unless_good(connection, "royalties")
         known = connection.execute("select royalty_month from intermediate.int_royalties__closed_months").fetchall()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import html
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
@@ -141,14 +141,18 @@ def page(lines: list[dict[str, object]], titles: dict[str, str]) -> str:
     return "\n".join(out) + "\n"
 
 
+FILES: dict[str, Callable[[date, date], dict[str, bytes]]] = {
+    "royalty-dsr": lambda month, closed_on: reports(month, closed_on),
+    "royalty-statements": lambda month, _: pages(month),
+}
+
+
 def write_files(again: bool = False) -> None:
-    """The folders of every closed month that has none (or of all), each whole or not at all."""
-    for month, closed_on in books.closed_months("royalties").items():
-        for name, render in (
-            ("royalty-dsr", lambda m, d: reports(m, d)),
-            ("royalty-statements", lambda m, _: pages(m)),
-        ):
-            root = folder("exports") / name
+    """The folders of every closed month that has none (or of all), each whole or not at all, and what leads to them."""
+    closed = books.closed_months("royalties")
+    for name, render in FILES.items() if closed else ():
+        root = folder("exports") / name
+        for month, closed_on in closed.items():
             target = root / f"{month:%Y-%m}"
             if target.exists() and not again:
                 continue
@@ -156,6 +160,8 @@ def write_files(again: bool = False) -> None:
             files = render(month, closed_on)
             _write(root, target, name, month, files)
             say("statements", f"{target.relative_to(root.parent)}: {count(len(files), 'file')}")
+        fault_point("statements:before-link")
+        point_link(root / "current", f"{max(closed):%Y-%m}")
 
 
 def _write(root: Path, target: Path, name: str, month: date, files: dict[str, bytes]) -> None:
@@ -175,9 +181,9 @@ def _write(root: Path, target: Path, name: str, month: date, files: dict[str, by
             for file, content in sorted(files.items())
         ],
     })  # fmt: skip
+    fault_point("statements:before-rename")
     shutil.rmtree(target, ignore_errors=True)
     new.rename(target)
-    point_link(root / "current", target.name)
 
 
 @click.command()

@@ -45,7 +45,7 @@ TABLES = {
         "contract_id varchar, licensor_id varchar, territory varchar, plan_code varchar, revenue_share decimal(9, 6), "
         "minimum_per_subscriber decimal(18, 4), minimum_currency varchar, allocation_method varchar, trial_streams_count boolean, "
         "silent_subscribers varchar, valid_from date, valid_to date",
-    "intermediate.int_finance__exchange_rates": "currency varchar, exchange_rate decimal(18, 8), valid_from date, valid_to date",
+    "intermediate.int_finance__exchange_rates": "currency varchar, exchange_rate decimal(18, 8), valid_from date, valid_to date, rated_on date",
 }  # fmt: skip
 
 
@@ -70,7 +70,7 @@ class World:
             "core.dim_split": self.splits,
             "core.dim_rights_holder": self.holders,
             "core.dim_contract": self.contracts,
-            "intermediate.int_finance__exchange_rates": self.rates,
+            "intermediate.int_finance__exchange_rates": [(*row, row[2]) for row in self.rates],
         }
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from compiled import Models
+from compiled import BACKENDS, Models
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -163,15 +163,24 @@ def check(models, before, after, seed, closes):
     second = world(after)
     load(models, second)
     right = balances(models)
+    load(models, first, wanted, closed)
+    books = january(models)
     load(models, second, wanted, closed)
     assert balances(models) == right
     late = due(models, "J2")
     if closes:
-        assert all(line["posted_on"] >= date(2026, 2, 1) for line in late)
+        assert january(models) == books, "a closed month stands, whatever arrives"
     load(models, second, [*wanted, *late], closed)
     assert due(models, "J3") == []
     assert balances(models) == right
+    if closes:
+        assert january(models) == books
     assert models.rows(f"select count(*) from {LINES} where batch_id = 'J1'") == [(len(wanted),)]
+
+
+def january(models):
+    """Every column of every line of the month, posted or due."""
+    return models.rows(f"select * from {LINES} where posted_on < date '2026-02-01' order by all")
 
 
 RESTATABLE = ("int_finance__revenue_recognised", "mrr_movements", "settlement_differences", "invoice_ageing",
@@ -432,6 +441,57 @@ def test_a_rule_that_cannot_be_right_is_named_with_its_line(models, tmp_path, ru
         models.connection.execute(seed.format(real, types))
     assert [(file, line) for file, line, _ in found] == [("seeds/posting_rules.csv", 7)]
     assert found[0][2].startswith(problem)
+
+
+WRONG = [
+    ("catalog.contracts", "revenue_share", "1.2", "share_not_a_share"),
+    ("catalog.splits", "share", "1.01", "share_not_a_share"),
+    ("catalog.splits", "valid_to", "2025-12-31", "ends_before_it_starts"),
+    ("billing.prices", "amount", "-9.99", "negative_amount"),
+    ("billing.invoices", "net_amount", "-1.00", "negative_amount"),
+    ("billing.invoices", "total_amount", "13.00", "total_is_not_the_sum"),
+    ("billing.invoice_lines", "service_to", "2025-12-31 10:00:00", "ends_before_it_starts"),
+    ("billing.payments", "amount", "-1.00", "negative_amount"),
+    ("billing.refunds", "amount", "-1.00", "negative_amount"),
+]
+RIGHT = {
+    "catalog.contracts": {
+        "contract_id": "c", "licensor_id": "l", "territory": "WW", "plan_code": "ALL", "revenue_share": "0.5",
+        "allocation_method": "pro_rata", "trial_streams_count": True, "silent_subscribers": "pro_rata",
+        "valid_from": "2026-01-01", "_covers_on": "2026-01-05",
+    },
+    "catalog.splits": {
+        "split_id": "s", "recording_id": "r", "rights_holder_id": "h", "share": "0.5", "valid_from": "2026-01-01",
+        "_covers_on": "2026-01-05",
+    },
+    "billing.prices": {
+        "plan_code": "family", "country": "DE", "currency": "EUR", "amount": "9.99",
+        "tax_mode": "added", "tax_rate": "0.19", "valid_from": "2026-01-01", "_covers_on": "2026-01-05",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("table, column, value, rule", WRONG)
+def test_what_cannot_be_right_stays_out_with_its_rule(models, table, column, value, rule):
+    """Beside a row that is right: staging keeps that one, and the rule has the other's name."""
+    good = RIGHT.get(table) or world([(3, "EUR", 1000, 200, "refunded", 2)])[table][0]
+    name = table.replace(".", "__")
+    models.clear()
+    models.insert(table, [good, {**good, column: value}])
+    models.run(f"stg_{name}")
+    assert models.rows(f"select count(*) from staging.stg_{name}") == [(1,)]
+    broken = BACKENDS[table.split(".")[0]].tables[table.split(".")[1]].rules[rule]
+    assert models.rows(f"select count(*) from landing.{name} where {broken}") == [(1,)]
+
+
+def test_an_invoice_without_account_waits_at_the_door(models):
+    """Its account is required, so it is not landed; what billing shipped with it is not posted without it."""
+    assert BACKENDS["billing"].tables["invoices"].column("account_id").required
+    tables = world([(3, "EUR", 1000, 200, "open", 1)])
+    load(models, {**tables, "billing.invoices": []})
+    assert due(models, "J1") == []
+    load(models, tables)
+    assert {line["event"] for line in due(models, "J1")} == {"invoice_issued", "revenue_recognised"}
 
 
 def test_a_missing_currency_is_an_error_that_names_it(models):

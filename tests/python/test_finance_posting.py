@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from compiled import Models
+from kills import LANDING, wanting_approval
 from test_finance_journal import KEEP, START, world
 from told_outside import told_outside
 
@@ -31,10 +32,13 @@ CASES = [
     (20, "GBP", 2000, 400, "won", 3), (35, "EUR", 1199, 228, "nobody pays", 9), (38, "USD", 500, 0, "open", 1),
 ]  # fmt: skip
 POSTS = [
-    "post:before-commit", "land:before-manifest", "land:before-rename", "land:after-rename", "post:after-commit",
+    "post:before-commit", *(f"land:{point}" for point in LANDING), "land:before-rename#2", "post:after-commit",
     "post:before-commit#2", "post:after-commit#2", "post:before-export", "post:before-export#2", "post:before-rename",
     "post:before-rename#3", "post:before-index", "post:after-link#2",
 ]  # fmt: skip
+
+CLOSES = ["close:before-commit", *(f"land:{point}" for point in LANDING), "close:after-commit"]
+APPROVES = ["prepare:before-proposal", "approve:before-settle"]
 
 
 @pytest.fixture(scope="module")
@@ -107,14 +111,8 @@ class Office:
         return subprocess.run(command, env=env, capture_output=True, text=True)
 
     def want_approval(self, root: Path) -> None:
-        """The same project, but for its books, which want an approval."""
-        self.project = root
-        (root / "seeds").mkdir(parents=True)
-        (root / "backends").symlink_to(PROJECT / "backends")
-        (root / "seeds/accounts.csv").symlink_to(PROJECT / "seeds/accounts.csv")
-        text = (PROJECT / "seeds/books.csv").read_text().replace("finance,2025-01-01,false", "finance,2025-01-01,true")
-        assert "true" in text
-        (root / "seeds/books.csv").write_text(text)
+        """Books that want an approval."""
+        self.project = wanting_approval(root, "finance")
 
     def contents(self) -> dict[str, bytes]:
         return told_outside(self.home)
@@ -189,9 +187,7 @@ def test_post_killed_built_and_run_again_leaves_the_same_bytes(office, undisturb
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize(
-    "point", ["close:before-commit", "land:before-rename", "land:after-rename", "close:after-commit"]
-)
+@pytest.mark.parametrize("point", CLOSES)
 def test_close_killed_anywhere_closes_once(office, undisturbed, point):
     office.run("post", "--by", "anna")
     office.build()
@@ -289,8 +285,11 @@ def test_what_changed_since_it_was_prepared_is_not_posted(office, tmp_path):
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("built", [False, True])
-@pytest.mark.parametrize("point", ["post:after-commit", "post:before-export", "approve:before-settle"])
+@pytest.mark.parametrize(
+    "point, built",
+    [*((point, False) for point in (*POSTS, "approve:before-settle")), ("post:after-commit", True),
+     ("post:before-export", True), ("approve:before-settle", True)],
+)  # fmt: skip
 def test_approval_killed_and_given_again_posts_what_was_prepared(office, models, tmp_path, point, built):
     other = Office(tmp_path / "other", models)
     for one in (office, other):
@@ -309,7 +308,7 @@ def test_approval_killed_and_given_again_posts_what_was_prepared(office, models,
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("point", ["close:before-commit", "close:after-commit", "approve:before-settle"])
+@pytest.mark.parametrize("point", [*CLOSES, "approve:before-settle"])
 def test_closing_killed_after_its_approval_closes_once(office, tmp_path, point):
     office.run("post", "--by", "anna")
     office.build()

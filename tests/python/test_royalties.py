@@ -328,6 +328,37 @@ def check_closing(royalties, world, other):
     royalties.forget()
 
 
+RESTATABLE = ("intermediate.int_royalties__payees", "royalties.fct_allocations", "royalties.fct_suspense")
+SAID = """
+    select play_month, plan_code, licensor_id, rights_holder_id, recording_id, sum(amount) as amount
+    from royalties.fct_statement_lines where recording_id is not null group by all having sum(amount) <> 0
+"""
+
+
+def check_split(royalties, world, seed):
+    """Streams, money, tracks and splits arrive in any of three nights, and the month is closed after the first.
+
+    What is computed in the end is what it is when all comes at once; so is the sum of what was said in two statements.
+    """
+    royalties.forget()
+    royalties.make(world)
+    marts = {name: royalties.table(name) for name in RESTATABLE}
+    right = sorted(royalties.rows(SAID), key=str)
+    parts = ("streams", "revenue", "tracks", "splits")
+    nights = {part: [(seed.randrange(3), row) for row in getattr(world, part)] for part in parts}
+    for night in range(3):
+        arrived = {part: [row for n, row in rows if n <= night] for part, rows in nights.items()}
+        royalties.make(replace(world, **arrived))
+        if night == 0:
+            royalties.close(MONTH, date(2026, 2, 3))
+    assert {name: royalties.table(name) for name in RESTATABLE} == marts
+    royalties.close(FEBRUARY, date(2026, 3, 3))
+    royalties.make(world)
+    assert not royalties.rows("select * from royalties.fct_statement_lines where issued_on is null")
+    assert sorted(royalties.rows(SAID), key=str) == right
+    royalties.forget()
+
+
 def check_said(royalties):
     """All lines of a month, issued and due, say what the month is today."""
     wanted = "select royalty_month, plan_code, licensor_id, rights_holder_id, recording_id, sum(line_cents) / 100.0 from intermediate.int_royalties__lines where rights_holder_id is not null group by all having sum(line_cents) <> 0"
@@ -339,6 +370,7 @@ EASY = dict(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 @settings(max_examples=200, **EASY)
 @given(world=worlds(), seed=st.randoms(use_true_random=False))
 def test_money_in_is_money_out_and_order_does_not_matter(royalties, world, seed):
@@ -346,6 +378,7 @@ def test_money_in_is_money_out_and_order_does_not_matter(royalties, world, seed)
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 @settings(max_examples=200, **EASY)
 @given(world=worlds())
 def test_more_plays_of_all_change_nothing_and_fewer_of_one_harm_nobody_else(royalties, world):
@@ -353,10 +386,19 @@ def test_more_plays_of_all_change_nothing_and_fewer_of_one_harm_nobody_else(roya
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 @settings(max_examples=200, **EASY)
 @given(world=worlds(), other=worlds())
 def test_a_closed_month_stands_and_the_statements_add_up_to_what_is_right(royalties, world, other):
     check_closing(royalties, world, other)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+@settings(max_examples=200, **EASY)
+@given(world=worlds(), seed=st.randoms(use_true_random=False))
+def test_what_comes_over_several_nights_is_said_as_if_it_had_come_at_once(royalties, world, seed):
+    check_split(royalties, world, seed)
 
 
 @settings(max_examples=6, derandomize=True, **EASY)
@@ -365,3 +407,4 @@ def test_a_few_of_them(royalties, world, other, seed):
     check_exactness(royalties, world, seed)
     check_plays(royalties, world)
     check_closing(royalties, world, other)
+    check_split(royalties, world, seed)

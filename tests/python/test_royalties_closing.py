@@ -12,7 +12,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from royalty_world import Royalties, example
+from kills import LANDING, named_points, wanting_approval
+from royalty_world import LATE_PLAY, Royalties, example
+from test_finance_posting import APPROVES, CLOSES, POSTS
 from told_outside import told_outside
 
 from scripts import close_royalties, dsr
@@ -26,12 +28,32 @@ COPIED = (
     "intermediate.int_royalties__statements_due", "royalties.fct_pools", "royalties.fct_statement_lines",
     "royalties.fct_suspense",
 )  # fmt: skip
+# One kill a commitment, and within the third landing of a closing (each of its commitments is one).
 POINTS = [
     "close-royalties:before-written",
     *(f"close-royalties:before-{table}" for table in close_royalties.TABLES),
+    *(f"land:{point}#3" for point in LANDING),
     "close-royalties:after-commit",
     "statements:before-export",
+    "statements:before-export#2",
+    "statements:before-rename",
+    "statements:before-rename#2",
+    "statements:before-link",
+    "statements:before-link#2",
 ]
+
+
+def test_every_named_point_is_killed_at():
+    """A step that gets another point is killed there too, or this says so."""
+    killed = {unnumbered(point) for point in [*POINTS, *POSTS, *CLOSES, *APPROVES]}
+    assert named_points("post", "close", "close_royalties", "journal", "statements", "books") <= killed
+
+
+def unnumbered(point: str) -> str:
+    """The name without its visit; what is before a table's landing is one name."""
+    name = point.split("#")[0]
+    tables = {f"close-royalties:before-{table}" for table in close_royalties.TABLES}
+    return "close-royalties:before-*" if name in tables else name
 
 
 @dataclass
@@ -39,18 +61,35 @@ class Office:
     """A home with a warehouse in which January is over."""
 
     home: Path
+    project: Path = PROJECT
 
-    def warehouse(self, royalties: Royalties, day: str = "2026-02-03", late_split: bool = False) -> None:
-        """The royalty models over the worked example, as a night leaves them."""
+    def warehouse(
+        self, royalties: Royalties, day: str = "2026-02-03", late_split: bool = False, second: bool = False
+    ) -> None:
+        """The royalty models over the worked example and what was committed of it, as a night leaves them.
+
+        Of the ``second`` month, the example comes again, and a late play of the first.
+        """
         royalties.forget()
+        for table in close_royalties.TABLES:
+            if any((self.home / "landing/nightshift" / table).rglob("*.parquet")):
+                files = f"{self.home}/landing/nightshift/{table}/*/*/*.parquet"
+                royalties.connection.execute(
+                    f"insert into landing.nightshift__{table} by name "
+                    f"from read_parquet('{files}', hive_partitioning = false)"
+                )
         world = example()
         if late_split:
             world.splits.pop(0)
+        if second:
+            world.streams += [LATE_PLAY, *((date(2026, 2, 10), *row[1:]) for row in world.streams)]
+            world.revenue += [(date(2026, 2, 10), *row[1:]) for row in world.revenue]
         royalties.make(world)
+        royalties.forget()
         target = self.home / "warehouse/warehouse.duckdb"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
-        dumps = "(select cast(d as date) from range(date '2026-01-01', date '2026-02-03', interval 1 day) as r(d))"
+        dumps = "(select cast(d as date) from range(date '2026-01-01', date '2026-03-03', interval 1 day) as r(d))"
         connection = royalties.connection
         connection.execute(f"attach '{target}' as made")
         for schema in ("core", "intermediate", "royalties", "ops"):
@@ -82,14 +121,14 @@ class Office:
 
     def run(self, *arguments: str, fault: str = "") -> subprocess.CompletedProcess:
         """The command, in a process of its own."""
-        env = {**os.environ, "NIGHTSHIFT_HOME": str(self.home), "NIGHTSHIFT_PROJECT": str(PROJECT),
+        env = {**os.environ, "NIGHTSHIFT_HOME": str(self.home), "NIGHTSHIFT_PROJECT": str(self.project),
                "NIGHTSHIFT_THREADS": "1", "PYTHONPATH": str(PROJECT), "NIGHTSHIFT_FAULT": fault,
                "NIGHTSHIFT_PSEUDONYM_SEED": "test", "NIGHTSHIFT_MASTER_KEY": "22" * 32}  # fmt: skip
         command = [sys.executable, "-m", "scripts.nightshift", *arguments]
         return subprocess.run(command, env=env, capture_output=True, text=True)
 
-    def close(self, fault: str = "") -> subprocess.CompletedProcess:
-        return self.run("close", "2026-01", "--books", "royalties", "--by", "anna", fault=fault)
+    def close(self, fault: str = "", month: str = "2026-01") -> subprocess.CompletedProcess:
+        return self.run("close", month, "--books", "royalties", "--by", "anna", fault=fault)
 
     def contents(self) -> dict[str, bytes]:
         return told_outside(self.home)
@@ -110,11 +149,34 @@ def closed(royalties, tmp_path_factory):
     return office
 
 
+@pytest.fixture(scope="module")
+def closed_twice(royalties, tmp_path_factory):
+    """January and, a month later, February closed without an accident."""
+    office = Office(tmp_path_factory.mktemp("office"))
+    close_twice(office, royalties)
+    return office
+
+
+def close_twice(office, royalties, point=""):
+    office.warehouse(royalties)
+    assert office.close().returncode == 0
+    unbuilt = office.close(month="2026-02")
+    assert unbuilt.returncode == 1 and "the last closing is not built yet" in unbuilt.stderr
+    office.warehouse(royalties, day="2026-03-03", second=True)
+    if point:
+        assert office.close(point, month="2026-02").returncode == -9
+        if not point.startswith("statements:"):
+            # The night between sees a part of what was committed; without its month it does not count.
+            office.warehouse(royalties, day="2026-03-03", second=True)
+    done = office.close(month="2026-02") if not point.startswith("statements:") else office.run("statements")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def killed_and_again(royalties, home, point, closed):
     office = Office(home)
     office.warehouse(royalties)
     assert office.close(point).returncode == -9
-    done = office.close() if point != "statements:before-export" else office.run("statements")
+    done = office.close() if not point.startswith("statements:") else office.run("statements")
     assert done.returncode == 0, done.stdout + done.stderr
     assert office.contents() == closed.contents()
 
@@ -127,6 +189,60 @@ def test_killed_between_two_commitments_the_month_is_closed_once_and_the_same(ro
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_anywhere(royalties, tmp_path, point, closed):
     killed_and_again(royalties, tmp_path, point, closed)
+
+
+@pytest.mark.nightly
+def test_the_second_month_has_what_is_new_of_the_first_and_leaves_its_bytes(closed, closed_twice):
+    once, twice = closed.contents(), closed_twice.contents()
+    moved = {name for name, content in once.items() if twice[name] != content}
+    assert moved == {"exports/royalty-dsr/current", "exports/royalty-statements/current"}
+    files = f"{closed_twice.home}/landing/nightshift/statements/*/*/*.parquet"
+    found = duckdb.sql(
+        f"select rights_holder_id, sum(amount) from read_parquet('{files}', hive_partitioning = false) "
+        "where play_month = '2026-01-01' and recording_id is not null group by 1 order by 1"
+    ).fetchall()
+    assert [(holder, str(amount)) for holder, amount in found] == [
+        ("h1", "5.90"), ("h2", "3.90"), ("h3", "1.25"), ("h4", "1.95"),
+    ]  # fmt: skip
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("point", POINTS)
+def test_the_second_month_killed_anywhere(royalties, tmp_path, point, closed_twice):
+    office = Office(tmp_path)
+    close_twice(office, royalties, point)
+    assert office.contents() == closed_twice.contents()
+
+
+@pytest.fixture(scope="module")
+def approved(royalties, tmp_path_factory):
+    """January closed by two people."""
+    root = tmp_path_factory.mktemp("approved")
+    office = Office(root / "home", wanting_approval(root / "project", "royalties"))
+    office.warehouse(royalties)
+    done = office.run("approve", prepare(office), "--by", "boris")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return office
+
+
+def prepare(office):
+    done = office.run("prepare", "close", "2026-01", "--books", "royalties", "--by", "anna")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("approve ")[1].split()[0]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("point", [*POINTS, "approve:before-settle"])
+def test_an_approved_closing_killed_anywhere(royalties, tmp_path, point, approved):
+    office = Office(tmp_path / "home", wanting_approval(tmp_path / "project", "royalties"))
+    office.warehouse(royalties)
+    proposal = prepare(office)
+    assert office.run("approve", proposal, "--by", "boris", fault=point).returncode == -9
+    again = office.run("approve", proposal, "--by", "boris")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert office.contents() == approved.contents()
+    gone = office.run("approve", proposal, "--by", "boris")
+    assert gone.returncode == 2 and "no proposal" in gone.stderr
 
 
 def test_a_broken_off_closing_is_finished_as_it_was_written_down(royalties, tmp_path, closed):
@@ -152,6 +268,29 @@ def test_a_month_is_closed_once_and_not_while_it_runs(royalties, tmp_path, close
     suspended = office.close()
     assert suspended.returncode == 1 and "NOT no more than 10% is in suspense (54.54%" in suspended.stdout
     assert office.contents() == {}
+
+
+def test_a_rate_that_only_reaches_the_last_day_is_not_its_rate(royalties, tmp_path):
+    """31 January 2026 is a Saturday: Friday's rate is its rate once Monday's is known, and not before."""
+    office = Office(tmp_path)
+    office.warehouse(royalties)
+    with duckdb.connect(str(office.home / "warehouse/warehouse.duckdb")) as connection:
+        connection.execute(
+            "insert into intermediate.int_finance__exchange_rates (currency, exchange_rate, valid_from, rated_on) values "
+            "('USD', 0.8, '2026-01-30', '2026-01-30'), ('USD', 0.8, '2026-01-31', '2026-01-30'), "
+            "('USD', 0.8, '2026-02-01', '2026-01-30')"
+        )
+    refused = office.close()
+    assert (
+        refused.returncode == 1
+        and "NOT its closing exchange rates are known (rates up to 2026-01-30)" in refused.stdout
+    )
+    with duckdb.connect(str(office.home / "warehouse/warehouse.duckdb")) as connection:
+        connection.execute(
+            "insert into intermediate.int_finance__exchange_rates (currency, exchange_rate, valid_from, rated_on) values "
+            "('USD', 0.8, '2026-02-02', '2026-02-02')"
+        )
+    assert office.close().returncode == 0
 
 
 def test_files_are_reports_of_the_profile_and_the_same_when_written_again(closed):
