@@ -18,6 +18,7 @@ import duckdb
 from scripts import sources
 from scripts.backends import load_all
 from scripts.console import DONE, USAGE, Stop, say, table
+from scripts.faults import fault_point
 from scripts.home import PROJECT, folder
 from scripts.lock import night_lock
 from scripts.mail import addresses, campaigns, message, skeleton
@@ -170,6 +171,7 @@ def new(name: str, topic: str) -> int:
     making.mkdir(parents=True)
     for file, text in skeleton.files(name, topic).items():
         (making / file).write_text(text, encoding="utf-8")
+    fault_point("campaign:before-rename")
     making.rename(place)
     sources.write()
     say("campaign", f"{place}: edit audience_{name}.sql, campaign.yml, mail.mjml.j2, mail.txt.j2 and texts.yml")

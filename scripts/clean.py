@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from scripts.console import DONE, USAGE, Stop, say, size
+from scripts.faults import fault_point
 from scripts.files import files_below, remove_folder
 from scripts.home import home
 from scripts.lock import night_lock
@@ -47,6 +48,7 @@ def clean(yes: bool) -> int:
         for name in (*(SIMULATED if is_simulated else ()), *STATE):
             folder = home() / name
             if folder.exists():
+                fault_point("clean:before-folder")
                 freed += sum(entry.stat().st_size for entry in files_below(folder) if entry.stat().st_nlink == 1)
                 remove_folder(folder)
     say("clean", f"{size(freed)} removed from {home()}")

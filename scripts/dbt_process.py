@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.console import STOPPED, Stop
+from scripts.faults import DBT_POINTS, wanted_fault
 from scripts.home import PROJECT, folder, home
 from scripts.lock import hand_down
 
@@ -71,7 +72,7 @@ def run_dbt(arguments: Sequence[str], lock: int, extra: dict[str, str] | None = 
     artifact = target_path() / "run_results.json"
     artifact.unlink(missing_ok=True)
     command = [
-        str(Path(sys.executable).with_name("dbt")),
+        *_dbt(),
         "--log-format",
         "json",
         "--log-level-file",
@@ -98,6 +99,13 @@ def run_dbt(arguments: Sequence[str], lock: int, extra: dict[str, str] | None = 
             STOPPED,
         )
     return Run(process.returncode, list(_results(artifact)), messages)
+
+
+def _dbt() -> list[str]:
+    """The command: dbt itself, or dbt that dies at a named statement, when a fault of the build is asked for."""
+    if wanted_fault() in DBT_POINTS:
+        return [sys.executable, "-m", "scripts.dbt_faults"]
+    return [str(Path(sys.executable).with_name("dbt"))]
 
 
 def _environment() -> dict[str, str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-
 import click
 
 from scripts.console import DONE, FAILED, say, size, warn
 from scripts.dbt_process import run_dbt, target_path
+from scripts.faults import fault_point
 from scripts.home import folder
 from scripts.lock import night_lock
 
@@ -29,6 +28,7 @@ def docs() -> int:
                 warn("docs", message)
             return FAILED
         page = folder("site") / "index.html"
-        shutil.copyfile(target_path() / "static_index.html", page)
+        fault_point("docs:before-replace")
+        (target_path() / "static_index.html").replace(page)
     say("docs", f"{page} ({size(page.stat().st_size)})")
     return DONE

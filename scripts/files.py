@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scripts.faults import fault_point
+
 
 def replace_json(path: Path, content: object) -> None:
     """Write a JSON file beside its place and rename it there, so that a reader sees the old one or the new one."""
@@ -17,6 +19,7 @@ def replace_json(path: Path, content: object) -> None:
         json.dump(content, file, indent=1, ensure_ascii=False)
         file.flush()
         os.fsync(file.fileno())
+    fault_point("files:before-replace")
     temporary.replace(path)
     sync(path.parent)
 
@@ -40,6 +43,7 @@ def point_link(link: Path, target: str) -> None:
     temporary = link.with_name(f".{link.name}.new")
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(target)
+    fault_point("files:before-swap")
     temporary.replace(link)
     sync(link.parent)
 
@@ -49,6 +53,7 @@ def remove_folder(folder: Path) -> None:
     doomed = folder if folder.name.startswith(".") else folder.with_name(f".removing-{folder.name}")
     if folder != doomed:
         folder.rename(doomed)
+    fault_point("files:inside-removal")
     shutil.rmtree(doomed)
 
 

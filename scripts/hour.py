@@ -71,6 +71,7 @@ def hour(at: datetime | None) -> int:
         fault_point("hour:after-build")
         rows = _headlines()
         final = _publish(wanted, rows)
+        fault_point("hour:before-commit")
         _commit(wanted, rows)
         fault_point("hour:after-commit")
         _remove_old()

@@ -186,10 +186,14 @@ def _export(connection: duckdb.DuckDBPyConnection, shelf: Path, full: bool) -> s
     for name in files:
         sync(making / name)
     fault_point("recommend:before-rename")
-    number = 1 + max((int(path.name.split("-")[0]) for path in shelf.glob("[0-9]*-*")), default=0)
-    final = shelf / f"{number:06d}-{key}"
-    making.rename(final)
-    sync(shelf)
+    final = next(shelf.glob(f"[0-9]*-{key}"), None)
+    if final:  # whole already: an earlier run was killed before it could show it
+        remove_folder(making)
+    else:
+        number = 1 + max((int(path.name.split("-")[0]) for path in shelf.glob("[0-9]*-*")), default=0)
+        final = shelf / f"{number:06d}-{key}"
+        making.rename(final)
+        sync(shelf)
     fault_point("recommend:before-link")
     point_link(current, final.name)
     for old in sorted(shelf.glob("[0-9]*-*"))[:-KEEP]:

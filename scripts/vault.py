@@ -10,6 +10,7 @@ import duckdb
 
 from scripts.backends import Table, load_all
 from scripts.console import USAGE, Stop, count, say
+from scripts.faults import fault_point
 from scripts.land import commit, landing_lock
 from scripts.landing.store import Store
 from scripts.landing.vault import ERASED, MASTER, MASTER_NEW, Vault, parse_key, rotate_key_file
@@ -82,6 +83,7 @@ def erase(account: str | None, requests: bool, on: datetime) -> None:
             {"request_id": r, "erased_on": day, "account_id": p, "vault_rows": opened.erase(p, day)}
             for r, p in sorted(wanted.items())
         ]
+    fault_point("vault:before-record")
     commit("erasures", done, day)
     say("vault", f"{count(len(done), 'erasure')} carried out" if done else "nobody to forget")
 

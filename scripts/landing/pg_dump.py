@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.backends import Table
+from scripts.faults import fault_point
 from scripts.landing.streams import ByteStream, Damaged
 
 COPY = re.compile(rb"COPY (?:(\"[^\"]+\"|[^\s.\"]+)\.)?(\"[^\"]+\"|[^\s.\"(]+) \((.*)\) FROM stdin;\r?\n?")
@@ -43,6 +44,7 @@ def extract(path: Path, tables: Iterable[Table], spool: Path) -> dict[str, Path]
                         rows.write(row)
                 if file:
                     found[file.stem] = file
+                    fault_point("land:extracted")
             has_inserts |= line.startswith(b"INSERT INTO ")
             is_complete |= line.startswith(COMPLETE)
     if not is_complete:

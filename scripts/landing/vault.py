@@ -25,6 +25,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from scripts.console import USAGE, Stop, warn
+from scripts.faults import fault_point
 from scripts.home import folder
 
 ERASED = "erased"
@@ -102,6 +103,7 @@ class Vault:
         with closing(self.database.cursor()) as cursor:
             cursor.execute("begin immediate")
             cursor.executemany("insert or ignore into persons (lookup, pseudonym, key) values (?, ?, ?)", rows)
+            fault_point("vault:before-keys")
             cursor.execute("commit")
 
     def keep(self, source: str, as_of: str, rows: Iterable[tuple[str, Mapping[str, object]]]) -> int:
@@ -137,6 +139,7 @@ class Vault:
                 (self._seal(text.encode(), lookup), digest, lookup),
             )
             changed += 1
+        fault_point("vault:before-contents")
         cursor.execute("commit")
         return changed
 
@@ -160,7 +163,9 @@ class Vault:
         if row:
             cursor.execute("insert or ignore into tombstones values (?, ?)", (row[0], str(erased_on)))
             cursor.execute("delete from persons where lookup = ?", row)
+        fault_point("vault:before-erasure")
         cursor.execute("commit")
+        fault_point("vault:after-erasure")
         # What was deleted must not survive in the write-ahead log either.
         cursor.execute("pragma wal_checkpoint(truncate)")
         return 1 if row else 0
@@ -197,6 +202,7 @@ class Vault:
         for name, secret in secrets.items():
             wrapped = _encrypt(AESGCM(new_master), secret, name.encode())
             cursor.execute("update secrets set wrapped = ? where name = ?", (wrapped, name))
+        fault_point("vault:before-rotation")
         cursor.execute("commit")
         cursor.execute("pragma wal_checkpoint(truncate)")
         return rewritten
@@ -258,6 +264,7 @@ def write_key(path: Path, key: bytes) -> None:
         file.write(base64.b64encode(key) + b"\n")
         file.flush()
         os.fsync(file.fileno())
+    fault_point("vault:before-key")
     temporary.rename(path)
 
 
@@ -266,6 +273,7 @@ def rotate_key_file(vault: Vault, data_key: bool) -> int:
     path, new = _key_file(vault.root), os.urandom(32)
     write_key(path.with_suffix(".new"), new)
     rewritten = vault.rotate(new, data_key)
+    fault_point("vault:after-rotation")
     path.with_suffix(".new").rename(path)
     return rewritten
 

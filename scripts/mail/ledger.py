@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from scripts.faults import fault_point
 from scripts.home import folder
 
 SCHEMA = """
@@ -175,6 +176,7 @@ class Ledger:
                     self.database.execute(sql, values)
                 except sqlite3.IntegrityError as error:
                     failed[number] = error
+            fault_point("deliver:before-ledger")
             self.database.execute("commit")
         except sqlite3.Error as error:
             if self.database.in_transaction:

@@ -14,6 +14,7 @@ from pathlib import Path
 import tantivy
 from tantivy import Occur, Query
 
+from scripts.faults import fault_point
 from scripts.retrieval import analysis, ranking
 from scripts.retrieval.queries import AS_TYPED, EXACT, POPULARITY, Demand, Hit, Request, Searcher, one_error_away
 from scripts.retrieval.ranking import Example
@@ -51,6 +52,7 @@ def write(folder: Path, rows: Iterable[Sequence[object]], learns: bool, leaving:
         writer.delete_documents_by_term("document_id", document_id)
     for row in rows:
         writer.add_document(_document(*row))
+    fault_point("index:before-tantivy-commit")
     writer.commit()
     writer.garbage_collect_files()
     writer.wait_merging_threads()

@@ -12,6 +12,7 @@ from dataclasses import replace
 import duckdb
 import pyarrow as pa
 
+from scripts.faults import fault_point
 from scripts.retrieval import analysis, ranking
 from scripts.retrieval.queries import AS_TYPED, EXACT, POPULARITY, Demand, Hit, Request, Searcher, one_error_away
 from scripts.retrieval.ranking import Example
@@ -104,6 +105,7 @@ def add(connection: duckdb.DuckDBPyConnection, incoming: str) -> None:
         ) as added where terms.term_id = added.term_id;
         """
     )
+    fault_point("index:inside-postings")
     _count(connection)
     _remember_contents(connection)
     connection.execute("drop table spoken; drop table lengths; drop table arriving")

@@ -260,18 +260,27 @@ def test_who_asked_is_forgotten_between_landing_and_building(tmp_path, monkeypat
     assert called == [["land", *on], *forget, *build]
 
 
+@pytest.fixture(scope="module")
+def second_night(tmp_path_factory):
+    """A project whose second night is due, and what it looks like when nothing happens to that night."""
+    due = make(tmp_path_factory.mktemp("due") / "project")
+    due.arrive("2026-01-01")
+    assert due.run("night").returncode == DONE
+    due.arrive("2026-01-02")
+    undisturbed = Project(tmp_path_factory.mktemp("undisturbed") / "project", due)
+    assert undisturbed.run("night").returncode == DONE
+    return due, undisturbed
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("point", [
-    "night:before-land", "night:before-build", "build:before-dbt", "build:after-dbt", "night:before-publish",
-    "publish:before-link", "night:before-record", "night:after-commit", "night:after-record",
+    "night:before-land", "night:before-build", "build:before-dbt", "build:chunk-written", "build:chunk-committed",
+    "build:swap-written", "build:swap-committed", "build:inside-certification", "build:after-dbt",
+    "night:before-publish", "publish:before-link", "night:before-record", "night:after-commit", "night:after-record",
 ])  # fmt: skip
-def test_killed_anywhere_a_night_run_again_publishes_the_same(tmp_path, point):
-    undisturbed, killed = make(tmp_path / "undisturbed"), make(tmp_path / "killed")
-    for project in (undisturbed, killed):
-        project.arrive("2026-01-01")
-        assert project.run("night").returncode == DONE
-        project.arrive("2026-01-02")
-    assert undisturbed.run("night").returncode == DONE
+def test_killed_anywhere_a_night_run_again_publishes_the_same(tmp_path, second_night, point):
+    due, undisturbed = second_night
+    killed = Project(tmp_path / "project", due)
     done = killed.run("night", fault=point)
     assert done.returncode in (-signal.SIGKILL, 5), f"{point} was not passed: {done.stdout}{done.stderr}"
     done = killed.run("night")
