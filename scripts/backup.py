@@ -18,7 +18,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -30,7 +30,7 @@ from scripts.console import REFUSED, STOPPED, USAGE, Stop, count, duration, prog
 from scripts.faults import fault_point
 from scripts.files import files_below, point_link, read_json, remove_folder, replace_json, sync
 from scripts.home import folder, home
-from scripts.lock import RESTORING, WHOLE, night_lock
+from scripts.lock import RESTORING, WHOLE, all_locks
 from scripts.published import CURRENT, MAKING
 from scripts.warehouse import warehouse, warehouse_file
 
@@ -40,8 +40,6 @@ LAYERS = ("landing", "quarantine", "vault", "mail", "registry", "exports", "site
 IMMUTABLE = ("landing", "registry", "published")
 # Made from the others, and of another state than what is restored.
 DERIVED = ("hourly",)
-# Outermost first, as the steps take them.
-LOCKS = ("night", "hour", "deliver", "landing")
 
 
 @dataclass(frozen=True)
@@ -171,15 +169,6 @@ def restore(source: Path, replace: bool, without_vault: bool, wait: float) -> No
         f"{home()} is what it was after the night of {found.night or '–'}: {count(len(found.files), 'file')}, all as "
         f"recorded ({duration(time.monotonic() - began)})",
     )
-
-
-@contextmanager
-def all_locks(command: str, wait_seconds: float) -> Iterator[None]:
-    """Hold everything that writes still: the night, the hour, the sender, the landing."""
-    with ExitStack() as held:
-        for name in LOCKS:
-            held.enter_context(night_lock(command, name, wait_seconds))
-        yield
 
 
 def _make(target: Path, layers: list[str]) -> tuple[Backup, int]:

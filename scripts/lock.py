@@ -13,7 +13,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +24,8 @@ HANDED_DOWN = "NIGHTSHIFT_LOCK"
 # Where a restore makes a root's state, and the file that says all of it is there: from then on the root is half old,
 # half new, and no step may run until the restore has finished.
 RESTORING, WHOLE = ".restoring", "_whole.json"
+# Every lock under which state is written, outermost first, as the steps take them.
+LOCKS = ("night", "hour", "deliver", "landing")
 
 
 def lock_file(name: str = "night") -> Path:
@@ -74,6 +76,15 @@ def night_lock(command: str, name: str = "night", wait_seconds: float = 0) -> It
             os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def all_locks(command: str, wait_seconds: float) -> Iterator[None]:
+    """Hold everything that writes still: the night, the hour, the sender, the landing."""
+    with ExitStack() as held:
+        for name in LOCKS:
+            held.enter_context(night_lock(command, name, wait_seconds))
+        yield
 
 
 def hand_down(descriptor: int, name: str = "night") -> dict[str, object]:

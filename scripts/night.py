@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from scripts import console, fingerprint
+from scripts import console, fingerprint, sizes
 from scripts.alert import alert
 from scripts.backends import load_all
 from scripts.build import REPORT
@@ -170,6 +170,7 @@ def _run(day: date, lock: int) -> int:
     fault_point("night:after-commit")
     replace_json(folder("warehouse") / LAST, record)
     fault_point("night:after-record")
+    sizes.record(day)
     _summary(running)
     alert(day, running.codes)
     return running.code

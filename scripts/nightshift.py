@@ -51,6 +51,7 @@ STEPS = {
     "docs": "scripts.docs",
     "backup": "scripts.backup",
     "restore": "scripts.backup",
+    "gc": "scripts.gc",
     "clean": "scripts.clean",
 }
 
@@ -105,7 +106,7 @@ def main() -> None:
       NIGHTSHIFT_THREADS       threads of one statement (default 2)
       NIGHTSHIFT_DBT_THREADS   models built at the same time (default 2)
       NIGHTSHIFT_SPILL         where large sorts go (default: spill/ under NIGHTSHIFT_HOME)
-      NIGHTSHIFT_KEEP_RUNS     published runs that are kept (default 14)
+      NIGHTSHIFT_KEEP_RUNS     published runs that are kept (default: retention.yml)
       NIGHTSHIFT_MASTER_KEY    what opens the vault; without it a key for development is made
     """
 

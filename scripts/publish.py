@@ -46,6 +46,7 @@ from scripts.published import (
     current_folder,
     published_runs,
 )
+from scripts.retention import runs_to_keep
 from scripts.warehouse import rows_hash, settings, warehouse
 
 MAKING = ".making-"
@@ -56,8 +57,8 @@ MAKING = ".making-"
     "--keep",
     type=click.IntRange(1),
     envvar="NIGHTSHIFT_KEEP_RUNS",
-    default=14,
-    show_default=True,
+    default=runs_to_keep,
+    show_default="retention.yml",
     help="How many published runs to keep; the current one always is.",
 )
 def publish(keep: int) -> int:

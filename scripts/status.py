@@ -13,11 +13,11 @@ from typing import Any
 
 import click
 
-from scripts import console
+from scripts import console, sizes
 from scripts.backends import Freshness, load_all
 from scripts.build import REPORT
 from scripts.console import DONE, FAILED, LOCKED, REFUSED, STOPPED, age, count, size
-from scripts.files import files_below, read_json
+from scripts.files import read_json
 from scripts.home import folder, home
 from scripts.landed import Dump, dumps, last_shipped
 from scripts.lock import holder, who
@@ -31,7 +31,6 @@ OUTCOMES = {
     LOCKED: "locked",
     STOPPED: "stopped",
 }
-LAYERS = ("inbox", "landing", "quarantine", "vault", "warehouse", "published", "exports", "registry", "logs", "spill")
 
 # Monitoring's own convention of exit codes.
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
@@ -87,7 +86,8 @@ def gather() -> dict[str, Any]:
         "sources": _sources(newest, night),
         "quarantine": _quarantine(report, night),
         "failed": [failed["node"] for failed in report.get("failed", [])],
-        "bytes": {layer: sum(entry.stat().st_size for entry in files_below(folder(layer))) for layer in LAYERS},
+        "bytes": sizes.layer_bytes(),
+        "growth": sizes.growth(),
         "disk_free_bytes": shutil.disk_usage(home()).free if home().exists() else None,
     }
 
@@ -209,6 +209,11 @@ def _days_between(earlier: str, later: str) -> int:
     return (date.fromisoformat(later) - date.fromisoformat(earlier)).days
 
 
+def size_of_change(number: float) -> str:
+    """Bytes with their sign."""
+    return f"{'+' if number >= 0 else '-'}{size(abs(number))}"
+
+
 def _seconds_since(moment: str) -> float:
     return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
 
@@ -251,6 +256,14 @@ def _print(found: dict[str, Any]) -> None:
     print("\nQuarantine, the last 7 days (./nightshift quarantine TABLE shows the rows)")
     kept_out = [[q["table"], q["layer"], q["reason"], q["rows"]] for q in found["quarantine"]]
     print(console.table(["table", "layer", "reason", "rows"], kept_out))
-    sizes = [f"{layer} {size(number)}" for layer, number in found["bytes"].items() if number]
-    print(f"\nDisk         {', '.join(sizes) or 'nothing yet'}; {size(found['disk_free_bytes'] or 0)} free")
+    by_layer = [f"{layer} {size(number)}" for layer, number in found["bytes"].items() if number]
+    print(f"\nDisk         {', '.join(by_layer) or 'nothing yet'}; {size(found['disk_free_bytes'] or 0)} free")
+    if grown := found["growth"]:
+        most = sorted(grown["bytes_a_night"].items(), key=lambda entry: -abs(entry[1]))[:4]
+        print(
+            f"Growth       {size_of_change(grown['total_a_night'])} a night over {count(grown['nights'], 'night')} "
+            f"({', '.join(f'{layer} {size_of_change(number)}' for layer, number in most)}), "
+            f"{size_of_change(grown['a_year'])} a year; "
+            + (f"the disk is full on {grown['full_on']}" if grown["full_on"] else "the disk does not fill")
+        )
     print(f"Under        {found['home']}")
