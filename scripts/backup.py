@@ -79,7 +79,14 @@ class Backup:
 
 
 @click.command()
-@click.option("--to", "target", required=True, type=click.Path(path_type=Path, file_okay=False), help="Where to.")
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="NIGHTSHIFT_BACKUP",
+    help="Where to (default: NIGHTSHIFT_BACKUP).",
+)
 @click.option("--no-warehouse", is_flag=True, help="Leave the warehouse out: it is built again from the landing.")
 @click.option("--keep", type=click.IntRange(1), default=7, show_default=True, help="How many backups to keep.")
 @click.option(
