@@ -5,7 +5,7 @@ PY := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 UV := $(PY) -m uv pip install --quiet --python $(PY) --require-hashes
 
-.PHONY: dashboard night hour nights plan status test test-nightly test-on-demand bench lint docs pictures clean env env-test postgres
+.PHONY: ci dashboard night hour nights plan status test test-nightly test-on-demand bench lint docs pictures clean env env-test postgres
 .DEFAULT_GOAL := night
 
 # The environment is exactly the lock file; tests need a few packages more.
@@ -72,6 +72,10 @@ test-nightly: env-test
 
 test-on-demand: env-test
 	$(PY) -m pytest -m on_demand
+
+# What a branch changes, for a colleague to read: target/ci/review.md (AGAINST=origin/main: the branch it is for).
+ci: env-test
+	@./nightshift ci --against $(or $(AGAINST),main)
 
 # What it costs; docs/performance.md says what came out here.
 bench: env

@@ -8,14 +8,16 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import click
 import duckdb
 
 from scripts import console, fingerprint
-from scripts.console import DONE, FAILED, count, duration, say
+from scripts.console import DONE, FAILED, USAGE, Stop, count, duration, say
 from scripts.dbt_process import Run, manifest, run_dbt
+from scripts.estimate import estimate, learn
 from scripts.faults import fault_point
 from scripts.files import read_json, replace_json
 from scripts.home import folder
@@ -25,6 +27,8 @@ from scripts.warehouse import get_day, set_day, warehouse
 
 REPORT = "build.json"
 UNIT_TESTS = "unit_tests.json"
+# What a plan calls a view or seed that would be made anew (macro record_definition).
+DEFINITION = "definition"
 
 REBUILT = """
     with written as (
@@ -65,7 +69,12 @@ REBUILT = """
 )
 @click.option("--exclude", multiple=True, help="What to leave out, in the same syntax.")
 @click.option("--full-tests", is_flag=True, help="Let tests look at all days, not only at those that changed.")
-def build(on_day: datetime | None, select: tuple[str, ...], exclude: tuple[str, ...], full_tests: bool) -> int:
+@click.option(
+    "--state", type=click.Path(exists=True, file_okay=False), help="Folder of the manifest that state: selects against."
+)
+def build(
+    on_day: datetime | None, select: tuple[str, ...], exclude: tuple[str, ...], full_tests: bool, state: str | None
+) -> int:
     """Make the models from what has landed, test them, rebuild only what is made of something else than before.
 
     One dbt invocation (target `night`). Which days of which models are stale is found by content: the ledger knows
@@ -93,6 +102,7 @@ def build(on_day: datetime | None, select: tuple[str, ...], exclude: tuple[str, 
             since = last_sequence(connection)
         fault_point("build:before-dbt")
         selection = [*_options("--select", select), *_options("--exclude", exclude)]
+        selection += _options("--state", [state] if state else [])
         definitions = fingerprint.of_models()
         is_known_good = not full_tests and read_json(folder("warehouse") / UNIT_TESTS) == {"passed": definitions}
         left_out = ["--exclude-resource-type", "unit_test"] if is_known_good else []
@@ -107,6 +117,7 @@ def build(on_day: datetime | None, select: tuple[str, ...], exclude: tuple[str, 
         with warehouse() as connection:
             report = _report(run, connection, since, day)
         replace_json(folder("warehouse") / REPORT, report)
+        learn(report["rebuilt"])
     _tell(report, run, time.monotonic() - began)
     return FAILED if run.exit_code else DONE
 
@@ -117,18 +128,29 @@ def build(on_day: datetime | None, select: tuple[str, ...], exclude: tuple[str, 
 )
 @click.option("--select", multiple=True, help="dbt's own selection syntax.")
 @click.option("--json", "as_json", is_flag=True, help="For a machine.")
-def plan(on_day: datetime | None, select: tuple[str, ...], as_json: bool) -> int:
+@click.option("--diff", is_flag=True, help="Build it beside the warehouse, and show which rows of which marts differ.")
+@click.option(
+    "--html", type=click.Path(dir_okay=False, path_type=Path), help="With --diff: the differences as a page, too."
+)
+def plan(on_day: datetime | None, select: tuple[str, ...], as_json: bool, diff: bool, html: Path | None) -> int:
     """What the next build would do, and why, from the very query that the build uses. Builds nothing.
 
     Below a model whose own days are stale, a day counts as stale too: whether it comes out the same, and so stops
-    there, is only known once it is built.
+    there, is only known once it is built. How long it takes is estimated from the builds before.
+
+    With --diff what is stale is built in a copy of the warehouse that is thrown away afterwards, untested. Per mart:
+    rows added, removed and changed, sums of its columns before and then, examples. Nothing that readers or later
+    builds see is changed; a night may run meanwhile.
 
     \b
     Examples
       ./nightshift plan
       ./nightshift plan --on 2026-02-14
       ./nightshift plan --select fct_plays+
+      ./nightshift plan --diff --select revenue_daily+ --html /tmp/revenue.html
     """
+    if (as_json and diff) or (html and not diff):
+        raise Stop("--html goes with --diff, --json without", USAGE)
     with night_lock("plan") as lock:
         day = as_date(on_day) or newest_arrival()
         with warehouse() as connection:
@@ -150,11 +172,17 @@ def plan(on_day: datetime | None, select: tuple[str, ...], as_json: bool) -> int
         _tell_problems(run)
         return FAILED
     planned = _by_model((name, day, reason, number) for name, day, reason, number in rows)
-    readers = _readers({name for name, _ in planned})
+    expected = estimate({name: len(what["days"]) for name, what in planned if what["reasons"] != [DEFINITION]})
+    readers = readers_of({name for name, _ in planned}, manifest())
     if as_json:
         click.echo(
             json.dumps(
-                {"on": str(day), "models": [{"model": name, **what} for name, what in planned], "readers": readers}
+                {
+                    "on": str(day),
+                    "models": [{"model": name, **what} for name, what in planned],
+                    "readers": readers,
+                    "estimate": asdict(expected),
+                }
             )
         )
         return DONE
@@ -162,6 +190,12 @@ def plan(on_day: datetime | None, select: tuple[str, ...], as_json: bool) -> int
     _print_models(planned)
     for reader in readers:
         say("plan", f"data of {reader['type']} {reader['name']} may change (owner: {reader['owner']})")
+    if planned:
+        say("plan", expected.in_words())
+    if diff and planned:
+        from scripts.preview import show_differences
+
+        return show_differences(day, select, html)
     return DONE
 
 
@@ -376,9 +410,8 @@ def exposures_below(nodes: Iterable[str], project: dict[str, Any]) -> list[dict[
     return [exposure for key, exposure in sorted(project.get("exposures", {}).items()) if key in seen]
 
 
-def _readers(changed: set[str]) -> list[dict[str, str]]:
+def readers_of(changed: set[str], project: dict[str, Any]) -> list[dict[str, str]]:
     """The exposures whose data may change with these models."""
-    project = manifest()
     nodes = [
         node
         for node in project.get("child_map", {})

@@ -12,6 +12,7 @@ from scripts.lock import night_lock
 
 # Made by Nightshift from what backends shipped. The lock lies in `warehouse`, which therefore goes last.
 STATE = (
+    "ci",
     "dev",
     "exports",
     "landing",
@@ -19,6 +20,7 @@ STATE = (
     "published",
     "quarantine",
     "registry",
+    "scratch",
     "site",
     "spill",
     "target",

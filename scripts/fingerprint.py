@@ -20,9 +20,9 @@ PROJECT_FILES = (*MODELS, "scripts")
 PACKAGES = ("dbt-core", "dbt-duckdb", "duckdb")
 
 
-def of_models() -> str:
-    """A hash of everything that decides what dbt makes of given data."""
-    return _of_files(MODELS).hexdigest()
+def of_models(project: Path = PROJECT) -> str:
+    """A hash of everything that decides what dbt makes of given data, here or in another checkout."""
+    return _of_files(MODELS, project).hexdigest()
 
 
 def of_night(day: date) -> str:
@@ -37,14 +37,14 @@ def of_night(day: date) -> str:
     return digest.hexdigest()
 
 
-def _of_files(parts: Iterable[str]) -> hashlib._Hash:
+def _of_files(parts: Iterable[str], project: Path = PROJECT) -> hashlib._Hash:
     digest = hashlib.sha256()
     for package in PACKAGES:
         digest.update(f"{package} {importlib.metadata.version(package)}\n".encode())
     for part in parts:
-        path = PROJECT / part
+        path = project / part
         files = sorted(Path(entry.path) for entry in files_below(path)) if path.is_dir() else [path] * path.exists()
         for file in files:
             if "__pycache__" not in file.parts:
-                digest.update(f"{file.relative_to(PROJECT)}\0".encode() + file.read_bytes() + b"\0")
+                digest.update(f"{file.relative_to(project)}\0".encode() + file.read_bytes() + b"\0")
     return digest

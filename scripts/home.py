@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PROJECT = Path(os.environ.get("NIGHTSHIFT_PROJECT", Path(__file__).resolve().parent.parent))
@@ -18,3 +20,17 @@ def folder(name: str) -> Path:
     path = home() / name
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+@contextmanager
+def at_home(root: Path) -> Iterator[Path]:
+    """Everything inside the block, child processes included, takes ``root`` for the root of all run state."""
+    before = os.environ.get("NIGHTSHIFT_HOME")
+    os.environ["NIGHTSHIFT_HOME"] = str(root)
+    try:
+        yield root
+    finally:
+        if before is None:
+            del os.environ["NIGHTSHIFT_HOME"]
+        else:
+            os.environ["NIGHTSHIFT_HOME"] = before

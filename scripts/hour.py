@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from scripts.console import DONE, FAILED, LOCKED, REFUSED, USAGE, Stop, count, d
 from scripts.dbt_process import Result, run_dbt
 from scripts.faults import fault_point
 from scripts.files import files_below, point_link, read_json, remove_folder, replace_json, sync
-from scripts.home import folder, home
+from scripts.home import at_home, folder, home
 from scripts.land import commit, land_all, landing_lock
 from scripts.landed import dumps
 from scripts.lock import night_lock
@@ -118,15 +117,8 @@ def own_home() -> Iterator[Path]:
         if not link.is_symlink():
             (outer / "landing" / backend).mkdir(parents=True, exist_ok=True)
             point_link(link, f"../../landing/{backend}")
-    before = os.environ.get("NIGHTSHIFT_HOME")
-    os.environ["NIGHTSHIFT_HOME"] = str(inner)
-    try:
+    with at_home(inner):
         yield inner
-    finally:
-        if before is None:
-            del os.environ["NIGHTSHIFT_HOME"]
-        else:
-            os.environ["NIGHTSHIFT_HOME"] = before
 
 
 def _build(wanted: datetime, lock: int) -> bool:

@@ -17,6 +17,7 @@ STEPS = {
     "rules": "scripts.rules",
     "build": "scripts.build",
     "plan": "scripts.build",
+    "ci": "scripts.ci",
     "rows": "scripts.rows",
     "quarantine": "scripts.quarantine",
     "publish": "scripts.publish",
