@@ -187,7 +187,7 @@ def plan(on_day: datetime | None, select: tuple[str, ...], as_json: bool, diff: 
         )
         return DONE
     say("plan", f"as of {day}: {_sum_up(planned)}")
-    _print_models(planned)
+    print_models(planned)
     for reader in readers:
         say("plan", f"data of {reader['type']} {reader['name']} may change (owner: {reader['owner']})")
     if planned:
@@ -348,7 +348,8 @@ def _sum_up(models: list[tuple[str, dict[str, Any]]]) -> str:
     return f"{count(len(models), 'model')} stale, {count(days, 'day')} of them" if models else "nothing is stale"
 
 
-def _print_models(models: list[tuple[str, dict[str, Any]]], most: int = 40) -> None:
+def print_models(models: list[tuple[str, dict[str, Any]]], most: int = 40) -> None:
+    """Models with their days and reasons as a table, the first of them."""
     rows = []
     for name, what in models[:most]:
         reasons = what["reasons"][:3] + (["…"] if len(what["reasons"]) > 3 else [])
@@ -369,7 +370,7 @@ def _tell(report: dict[str, Any], run: Run, seconds: float) -> None:
     )
     unchanged = report["models"] - len(rebuilt) - len(report["skipped"])
     say("build", f"rebuilt {count(len(rebuilt), 'table')}; {count(max(unchanged, 0), 'model')} had nothing stale")
-    _print_models(rebuilt)
+    print_models(rebuilt)
     _tell_problems(run)
     if report["skipped"]:
         say("build", f"not built, because what they read failed: {', '.join(report['skipped'])}")

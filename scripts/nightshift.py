@@ -17,6 +17,8 @@ STEPS = {
     "rules": "scripts.rules",
     "build": "scripts.build",
     "plan": "scripts.build",
+    "replay": "scripts.replay",
+    "correct": "scripts.correct",
     "ci": "scripts.ci",
     "rows": "scripts.rows",
     "quarantine": "scripts.quarantine",

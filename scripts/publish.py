@@ -287,7 +287,7 @@ def _newest(connection: duckdb.DuckDBPyConnection, mart: dict[str, Any], before:
     return Mart(
         **{key: mart[key] for key in ("name", "schema", "domain", "owner", "publish", "day", "audience", "few_people")},
         row_count=number,
-        hash=(total := _of_days(found)),
+        hash=(total := hash_of_days(found)),
         described=described,
         changed_run=old.changed_run if old and old.hash == total else run_id,
         days=found if mart["publish"] == "facts" else {},
@@ -300,7 +300,7 @@ def _kept(mart: Mart, current: Published) -> Mart:
         return mart
     file = folder("published") / current.run_id / "marts.duckdb"
     with duckdb.connect(str(file), read_only=True, config=settings()) as connection:
-        return replace(mart, hash=_of_days(_hash_table(connection, mart.relation("marts.duckdb"), mart.day)[0]))
+        return replace(mart, hash=hash_of_days(_hash_table(connection, mart.relation("marts.duckdb"), mart.day)[0]))
 
 
 def _missing(mart: dict[str, Any]) -> Mart:
@@ -385,7 +385,7 @@ def _fill(
         if file == EVERYBODY and mart.few_people:
             columns = [row[0] for row in connection.execute(f"describe {rows}").fetchall()]
             rows = rows_for_everybody(f"{source}.{mart.relation()}", columns, mart.few_people)
-            hidden[mart.key] = _of_days(_hash_table(connection, f"({rows})", mart.day)[0])
+            hidden[mart.key] = hash_of_days(_hash_table(connection, f"({rows})", mart.day)[0])
         connection.execute(f"create table {made} as {rows}")
         if source == live:
             about = described[mart.key]
@@ -442,7 +442,7 @@ def _check(planned: Published, file: str, path: Path, hidden: dict[str, str]) ->
         for mart in planned.shown_in(file):
             if mart.hash and not mart.is_facts:
                 found, _ = _hash_table(connection, mart.relation(file), mart.day)
-                _compare(mart.key, file, _of_days(found), hidden.get(mart.key, mart.hash))
+                _compare(mart.key, file, hash_of_days(found), hidden.get(mart.key, mart.hash))
 
 
 def _compare(what: str, where: str, found: str, expected: str) -> None:
@@ -466,7 +466,7 @@ def _hash_table(
     return {row[0]: row[1] for row in rows}, sum(row[2] for row in rows)
 
 
-def _of_days(days: dict[str | None, str]) -> str:
+def hash_of_days(days: dict[str | None, str]) -> str:
     """One hash of a mart from the hashes of its days."""
     return hashlib.md5(",".join(f"{day}:{output}" for day, output in sorted(days.items())).encode()).hexdigest()
 
@@ -533,12 +533,16 @@ def _remove_old(keep: int) -> None:
 def _beyond_recall(wanted: Published, taken_back: Iterable[str]) -> Iterator[str]:
     """What went out with the runs taken back and stays out."""
     for run_id in taken_back:
-        for export in sorted(folder("exports").glob(f"*/{run_id}")):
-            yield f"not taken back: export {export.parent.name} of {run_id}; a backend may have picked it up"
+        for export in sorted(folder("exports").glob(f"*/{run_id}*")):
+            if export.name == run_id or export.name.startswith(f"{run_id}-"):
+                yield f"not taken back: export {export.parent.name} of {run_id}; a backend may have picked it up"
     for kind, words in (
         ("sends", "mails sent"),
         ("journal_batches", "journal batches posted"),
+        ("closed_months", "months closed"),
         ("statements", "statements issued"),
+        ("recommendations_served", "recommendations handed over"),
+        ("decisions", "payments decided"),
     ):
         days = [day for day in folder("landing").glob(f"nightshift/{kind}/dt=*") if day.name[3:] > wanted.night]
         if days:

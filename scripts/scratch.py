@@ -19,7 +19,7 @@ from scripts.lock import HANDED_DOWN, night_lock
 from scripts.warehouse import settings, warehouse, warehouse_file
 
 # What a build reads beside its warehouse.
-SHARED = ("landing", "registry", "quarantine")
+SHARED = ("landing",)
 
 
 @contextmanager

@@ -1,0 +1,93 @@
+"""``replay``: an empty warehouse made of the landing alone, compared mart by mart with the living one."""
+
+from __future__ import annotations
+
+import time
+from datetime import date, datetime
+from pathlib import Path
+
+import click
+
+from scripts.build import as_date, marts
+from scripts.comparing.differences import Difference, compare, keys_of
+from scripts.comparing.telling import as_text
+from scripts.console import DONE, FAILED, USAGE, Stop, count, duration, say, warn
+from scripts.dbt_process import manifest
+from scripts.home import at_home
+from scripts.lock import night_lock
+from scripts.preview import UNTESTED
+from scripts.publish import hash_of_days
+from scripts.published import Published, published_runs
+from scripts.scratch import scratch_home, step
+from scripts.warehouse import get_day, warehouse, warehouse_file
+
+
+@click.command()
+@click.option(
+    "--to",
+    "to_day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="As of this day: the warehouse's own (the default), or that of a published run that is kept.",
+)
+def replay(to_day: datetime | None) -> int:
+    """Build an empty warehouse from the landing, what Nightshift has committed included, and compare it.
+
+    What has been posted, closed, issued, sent and judged lies in the landing like any fact, so the marts must come out
+    as they are, closed months too. It is built beside the warehouse (under scratch/), takes as long as a first build,
+    and is thrown away. As of the warehouse's day it is compared row by row; as of an earlier one with the hashes that
+    the run published that night has on record.
+
+    \b
+    Examples
+      ./nightshift replay
+      ./nightshift replay --to 2026-02-14
+
+    Exit code 4: a mart differs (build first: a definition that was changed and not yet built differs, too).
+    """
+    began = time.monotonic()
+    with night_lock("replay"), warehouse() as connection:
+        living = get_day(connection)
+    day = as_date(to_day) or living
+    run = next((run for run in reversed(published_runs()) if run.night == str(day)), None)
+    if day is None or (day != living and run is None):
+        nights = sorted({run.night for run in published_runs()} | {str(living)})
+        raise Stop(f"there is nothing of {day} to compare with; there is: {', '.join(nights)}", USAGE)
+    with scratch_home("replay") as root:
+        with at_home(root):
+            code, said = step(["build", "--on", str(day), *UNTESTED])
+            if code:
+                warn("replay", said.rstrip())
+                return FAILED
+            described, keys, made = marts(project := manifest()), keys_of(project), warehouse_file()
+        say("replay", f"an empty warehouse built up to {day} ({duration(time.monotonic() - began)})")
+        if day == living:
+            names = {project["nodes"][model]["alias"]: key for model, key in keys.items()}
+            with night_lock("replay"):
+                differing = compare(warehouse_file(), made, described, names)
+            for text in as_text(differing):
+                print(text, flush=True)
+        else:
+            differing = _unlike_published(root, run)
+    return _tell(len(described), differing, day)
+
+
+def _unlike_published(root: Path, run: Published) -> list[str]:
+    """Marts whose hash is another than the record of a published run says."""
+    with at_home(root), warehouse(read_only=True) as connection:
+        days: dict[str, dict[str | None, str]] = {}
+        rows = connection.execute(
+            "select relation, cast(day as varchar), output_hash from ops.fresh "
+            "where output_hash not in ('gone', 'empty', 'created', 'started')"
+        ).fetchall()
+        for relation, day, output in rows:
+            days.setdefault(relation, {})[day] = output
+    found = [mart.key for mart in run.marts if mart.hash and mart.hash != hash_of_days(days.get(mart.name, {}))]
+    for key in found:
+        warn("replay", f"{key} is not what {run.run_id} published")
+    return found
+
+
+def _tell(compared: int, differing: list[Difference] | list[str], day: date) -> int:
+    same = compared - len(differing)
+    say("replay", f"as of {day}: {count(same, 'mart')} of {compared:,} the same, {len(differing):,} differ")
+    return FAILED if differing else DONE

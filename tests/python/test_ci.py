@@ -1,0 +1,55 @@
+"""``ci`` on a branch of a small project: what a colleague reads of it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+from test_night import MANY_PLAYS, STREAMS, make
+
+from scripts.console import DONE, FAILED, USAGE
+
+LISTENING = "models/marts/business/listening_daily.sql"
+
+
+def git(project, *arguments):
+    command = ["git", "-c", "user.name=Somebody", "-c", "user.email=somebody@example.com", *arguments]
+    subprocess.run(command, cwd=project.root, check=True, capture_output=True)
+
+
+def review(project):
+    done = project.run("ci", "--against", "main", "--output", str(project.root / "review.md"))
+    return done, (project.root / "review.md").read_text()
+
+
+@pytest.mark.nightly
+def test_a_branch_is_built_beside_main_s_warehouse_and_reviewed(tmp_path):
+    project = make(tmp_path / "project")
+    for day in (1, 2, 3):
+        project.arrive(f"2026-01-0{day}", MANY_PLAYS if day == 3 else MANY_PLAYS[:12])
+    assert project.run("night").returncode == DONE
+    (project.root / ".gitignore").write_text("var\ntarget\nlogs\nreview.md\n")
+    git(project, "init", "--initial-branch", "main")
+    git(project, "add", ".")
+    git(project, "commit", "--message", "as it is")
+    git(project, "checkout", "-b", "branch")
+    assert project.run("ci", "--against", "no-such-branch").returncode == USAGE
+    before = project.hashes()
+
+    project.edit(LISTENING, "count(*) as plays", "count(*) + 1 as plays")
+    done, text = review(project)
+    assert "build and test | passed" in text and "compile and plan | passed" in text, done.stdout + done.stderr
+    assert "| `listening_daily` | SQL | 2026-01-01 … 2026-01-03 (3 days) | 3 |" in text
+    assert "3 changed of 3 → 3 rows" in text and "| plays | 3 | 144 | 147 | +3 |" in text
+    assert "| changed played_on=2026-01-01 | plays 12 → 13 |" in text
+    assert "`fct_plays`" not in text, "what the branch leaves alone is not built"
+    assert re.search(r"\| `listening_daily` \| [\d.]+ s \| [\d.]+ s \| × [\d.]+ \|", text)
+    assert project.hashes() == before and not list((project.home / "ci/base/scratch").iterdir())
+
+    project.edit(LISTENING, STREAMS, f"case when count(*) < 100 then {STREAMS} end")
+    done, text = review(project)
+    assert done.returncode == FAILED
+    assert "as kept" in done.stdout, "main's warehouse is made once"
+    assert "### `not_null_listening_daily_streams`" in text
+    assert "| 2026-01-03 | 121 | null |" in text, "the rows that the test found"
