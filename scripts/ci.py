@@ -21,7 +21,7 @@ import duckdb
 from scripts import fingerprint
 from scripts.build import REPORT, marts, readers_of
 from scripts.comparing.contracts import Change, contract_changes
-from scripts.comparing.differences import Difference, compare, keys_of
+from scripts.comparing.differences import Difference, compare, keys_by_name
 from scripts.comparing.review import review
 from scripts.console import DONE, FAILED, STOPPED, USAGE, Stop, count, duration, say, warn
 from scripts.dbt_process import manifest, target_path
@@ -252,9 +252,8 @@ def _build(found: Findings, root: Path, base_home: Path) -> None:
         found.rebuilt, found.tests = report.get("rebuilt", []), report.get("tests", 0)
         found.failed = [_with_rows(failed) for failed in report.get("failed", [])]
         built = warehouse_file()
-    after_names = {after["nodes"][key]["alias"]: columns for key, columns in keys_of(after).items()}
     found.contracts = contract_changes(before, after)
-    found.differences = compare(warehouse_file(), built, marts(after), after_names)
+    found.differences = compare(warehouse_file(), built, marts(after), keys_by_name(after))
     differing = {difference.mart.split(".")[1] for difference in found.differences}
     found.readers = readers_of(differing, after)
     found.timings = list(_timings(found, before, after, built, root))

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from scripts.build import last_sequence, marts
-from scripts.comparing.differences import Difference, compare, keys_of
+from scripts.comparing.differences import Difference, compare, keys_by_name
 from scripts.comparing.telling import as_page, as_text
 from scripts.console import DONE, FAILED, REFUSED, Stop, count, say, warn
 from scripts.dbt_process import manifest
@@ -45,10 +45,8 @@ def differences_from(root: Path, sequence: int) -> list[Difference]:
     """How the marts of the home ``root`` differ from this home's, which stood at ``sequence`` when it was copied."""
     with at_home(root):
         project, built = manifest(), warehouse_file()
-    keys = keys_of(project)
-    names = {project["nodes"][model]["alias"]: key for model, key in keys.items()}
     with night_lock("plan --diff"):
         with warehouse(read_only=True) as connection:
             if last_sequence(connection) != sequence:
                 raise Stop("a build has changed the warehouse meanwhile; run the plan again", REFUSED)
-        return compare(warehouse_file(), built, marts(project), names)
+        return compare(warehouse_file(), built, marts(project), keys_by_name(project))

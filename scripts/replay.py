@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from scripts.build import as_date, marts
-from scripts.comparing.differences import Difference, compare, keys_of
+from scripts.comparing.differences import Difference, compare, keys_by_name
 from scripts.comparing.telling import as_text
 from scripts.console import DONE, FAILED, USAGE, Stop, count, duration, say, warn
 from scripts.dbt_process import manifest
@@ -58,12 +58,11 @@ def replay(to_day: datetime | None) -> int:
             if code:
                 warn("replay", said.rstrip())
                 return FAILED
-            described, keys, made = marts(project := manifest()), keys_of(project), warehouse_file()
+            described, keys, made = marts(project := manifest()), keys_by_name(project), warehouse_file()
         say("replay", f"an empty warehouse built up to {day} ({duration(time.monotonic() - began)})")
         if day == living:
-            names = {project["nodes"][model]["alias"]: key for model, key in keys.items()}
             with night_lock("replay"):
-                differing = compare(warehouse_file(), made, described, names)
+                differing = compare(warehouse_file(), made, described, keys)
             for text in as_text(differing):
                 print(text, flush=True)
         else:

@@ -102,7 +102,12 @@ def keys_of(project: dict[str, Any]) -> dict[str, list[str]]:
             }.get(test["name"])
             if key:
                 found.setdefault(node["attached_node"], []).append(key)
-    return {model: min(keys, key=len) for model, keys in found.items()}
+    return {model: min(keys, key=len) for model, keys in found.items() if model in project["nodes"]}
+
+
+def keys_by_name(project: dict[str, Any]) -> dict[str, list[str]]:
+    """The same by the name of the table that the model makes."""
+    return {project["nodes"][model]["alias"]: key for model, key in keys_of(project).items()}
 
 
 def compare(

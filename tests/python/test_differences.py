@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from scripts.comparing.contracts import contract_changes
-from scripts.comparing.differences import Sum, compare, keys_of
+from scripts.comparing.differences import Sum, compare, keys_by_name, keys_of
 from scripts.comparing.telling import as_markdown, as_page, as_text
 
 LEDGER = (
@@ -186,3 +186,6 @@ def test_a_promise_is_broken_for_those_who_read_it(after, text, is_breaking):
 def test_the_key_is_the_shortest_that_is_promised():
     assert keys_of(manifest(key=("a", "b")))["model.x.sales"] == ["a", "b"]
     assert contract_changes(manifest(), manifest()) == []
+    switched_off = manifest()
+    del switched_off["nodes"]["model.x.sales"]
+    assert keys_by_name(switched_off) == {}, "its tests are in the manifest all the same"
