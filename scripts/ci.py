@@ -25,6 +25,7 @@ from scripts.comparing.differences import Difference, compare, keys_by_name
 from scripts.comparing.review import review
 from scripts.console import DONE, FAILED, STOPPED, USAGE, Stop, count, duration, say, warn
 from scripts.dbt_process import manifest, target_path
+from scripts.faults import fault_point
 from scripts.files import read_json, remove_folder, replace_json
 from scripts.home import PROJECT, at_home, folder
 from scripts.landed import newest_arrival
@@ -153,6 +154,7 @@ def _checkout(commit: str) -> Path:
             files.extractall(making, filter="data")
         if archive.returncode:
             raise Stop(f"git archive {commit} ended with {archive.returncode}", STOPPED)
+        fault_point("ci:before-rename")
         making.rename(final)
     return final
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from scripts.console import STOPPED, Stop, size
+from scripts.faults import fault_point
 from scripts.files import remove_folder
 from scripts.home import PROJECT, folder, home
 from scripts.lock import HANDED_DOWN, night_lock
@@ -53,6 +54,7 @@ def copy_warehouse(into: Path) -> int:
             connection.execute("checkpoint")
             sequence = connection.execute("select coalesce(max(sequence), 0) from ops.ledger").fetchone()[0]
         copy_file(source, into / "warehouse" / source.name)
+    fault_point("scratch:copied")
     here, there = str(home() / "landing"), str(into / "landing")
     with duckdb.connect(str(into / "warehouse" / source.name), config=settings()) as connection:
         for table, column in (("landed_dumps", "manifest_path"), ("landed_files", "path")):
