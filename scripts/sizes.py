@@ -6,6 +6,7 @@ import shutil
 from datetime import date, timedelta
 from typing import Any
 
+from scripts.faults import fault_point
 from scripts.files import files_below, read_json, replace_json
 from scripts.home import folder, home
 
@@ -35,6 +36,7 @@ def record(night: date) -> None:
     """Write down the sizes after a night; a night run again replaces what it wrote."""
     file = folder("warehouse") / SIZES
     known = [entry for entry in read_json(file) or [] if entry["night"] != str(night)]
+    fault_point("night:before-sizes")
     replace_json(file, [*known, {"night": str(night), "bytes": layer_bytes()}][-KEPT:])
 
 
