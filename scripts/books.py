@@ -15,6 +15,7 @@ from scripts.console import REFUSED, USAGE, Stop
 from scripts.faults import fault_point
 from scripts.files import read_json, replace_json
 from scripts.home import PROJECT, folder
+from scripts.warehouse import NEWEST_CHECKS
 
 
 def needs_approval(books: str) -> bool:
@@ -67,9 +68,7 @@ def next_month(month: date) -> date:
 def refuse_unless_good(connection: duckdb.DuckDBPyConnection, domain: str) -> None:
     """Nothing is posted from a domain whose newest build or tests failed."""
     row = connection.execute(
-        "select passed, failures from ops.domain_checks where domain = ? "
-        "order by checked_at desc, ledger_sequence desc limit 1",
-        [domain],
+        f"select passed, failures from {NEWEST_CHECKS} where domain = ?", [domain]
     ).fetchone()
     if row is None:
         raise Stop(f"{domain} has not been built; run ./nightshift build first", USAGE)

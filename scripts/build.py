@@ -23,7 +23,7 @@ from scripts.files import read_json, replace_json
 from scripts.home import folder
 from scripts.landed import newest_arrival
 from scripts.lock import night_lock
-from scripts.warehouse import get_day, set_day, warehouse
+from scripts.warehouse import NEWEST_CHECKS, get_day, set_day, warehouse
 
 REPORT = "build.json"
 UNIT_TESTS = "unit_tests.json"
@@ -308,10 +308,7 @@ def _report(run: Run, connection: duckdb.DuckDBPyConnection, since: int, day: da
 def _domains(connection: duckdb.DuckDBPyConnection) -> dict[str, str | None]:
     """Per domain what keeps it from being published (None: nothing does)."""
     try:
-        rows = connection.execute(
-            "select distinct on (domain) domain, passed, failures from ops.domain_checks "
-            "order by domain, checked_at desc, ledger_sequence desc"
-        ).fetchall()
+        rows = connection.execute(f"select domain, passed, failures from {NEWEST_CHECKS} order by domain").fetchall()
     except duckdb.CatalogException:
         return {}
     return {domain: None if passed else failures for domain, passed, failures in rows}

@@ -47,7 +47,7 @@ from scripts.published import (
     published_runs,
 )
 from scripts.retention import runs_to_keep
-from scripts.warehouse import rows_hash, settings, warehouse
+from scripts.warehouse import NEWEST_CHECKS, rows_hash, settings, warehouse
 
 MAKING = ".making-"
 
@@ -232,15 +232,11 @@ def _certified(
     connection: duckdb.DuckDBPyConnection, report: dict[str, Any], current: Published | None
 ) -> dict[str, Domain]:
     """Each domain with the reason, if any, why its newest version is not shown."""
-    rows = connection.execute("""
-        with checked as (
-            select *, row_number() over (partition by domain order by checked_at desc, ledger_sequence desc) as place
-            from ops.domain_checks
-        ),
+    rows = connection.execute(f"""
+        with checked as {NEWEST_CHECKS},
         written as (select domain, max(sequence) as sequence from ops.ledger group by domain)
         select checked.domain, checked.ledger_sequence, checked.passed, checked.failures, coalesce(written.sequence, 0)
         from checked left join written on written.domain = checked.domain
-        where place = 1
     """).fetchall()
     checks = {domain: (sequence, passed, failures, written) for domain, sequence, passed, failures, written in rows}
     was = {name: domain for name, domain in current.domains.items()} if current else {}

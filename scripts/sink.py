@@ -132,7 +132,7 @@ def _prepare(server: psycopg.Connection) -> None:
 
 
 def _shown(server: psycopg.Connection) -> tuple[str, str] | None:
-    return server.execute(f"select run_id, file from {DATA}.shown order by shown_at desc limit 1").fetchone()
+    return server.execute(f"select run_id, file from {DATA}.shown").fetchone()
 
 
 def _table_name(mart: Mart, file: str) -> str:
@@ -246,6 +246,7 @@ def _show(
         server.execute(f"delete from {DATA}.schemas")
         for schema in schemas:
             server.execute(f"insert into {DATA}.schemas values (%s)", [schema])
+        server.execute(f"delete from {DATA}.shown")  # one row, since clocks go back and then the newest is not the last
         server.execute(f"insert into {DATA}.shown (run_id, file) values (%s, %s)", [run_id, file])
 
 

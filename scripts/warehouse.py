@@ -20,6 +20,12 @@ SETTINGS = """
 """
 
 
+# The newest word on each domain, by the order in which they were written: clocks go back.
+NEWEST_CHECKS = """(
+    select * from ops.domain_checks qualify row_number() over (partition by domain order by rowid desc) = 1
+)"""
+
+
 def warehouse_file() -> Path:
     """Where the night's warehouse lies. Its file name is the catalog's name, which views inside it spell out."""
     return folder("warehouse") / "warehouse.duckdb"

@@ -204,6 +204,16 @@ def test_a_domain_built_after_its_tests_is_not_shown(home, made):
     assert amounts(home, "finance.journal") == {1.0}
 
 
+def test_a_clock_set_back_does_not_make_an_older_word_the_newest(home, made):
+    made.build("2026-01-03", all_marts(1), failed={"finance": "unique_journal: fail"})
+    with duckdb.connect(str(warehouse_file())) as connection:
+        connection.execute("update ops.domain_checks set checked_at = checked_at + interval 1 hour")
+    assert run() == FAILED
+    made.build("2026-01-03", {})
+    assert run() == DONE
+    assert amounts(home, "finance.journal") == {1.0}
+
+
 def test_a_domain_that_never_passed_is_told_of_and_not_shown(home, made):
     made.build("2026-01-03", all_marts(1), failed={"business": "never good"})
     assert run() == FAILED
