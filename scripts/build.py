@@ -20,6 +20,7 @@ from scripts.dbt_process import Run, manifest, run_dbt
 from scripts.estimate import estimate, learn
 from scripts.faults import fault_point
 from scripts.files import read_json, replace_json
+from scripts.history import nodes_run
 from scripts.home import folder
 from scripts.landed import newest_arrival
 from scripts.lock import night_lock
@@ -294,6 +295,7 @@ def _report(run: Run, connection: duckdb.DuckDBPyConnection, since: int, day: da
         "rebuilt": [{"model": model, **what, "seconds": round(seconds.get(model, 0), 2)} for model, what in rebuilt],
         "models": sum(result.node.startswith("model.") for result in run.results),
         "tests": sum(result.node.startswith(("test.", "unit_test.")) for result in run.results),
+        "nodes": nodes_run(run, rebuilt, project),
         "failed": [asdict(result) for result in run.results if result.is_bad],
         "skipped": [
             result.name for result in run.results if result.status == "skipped" and result.node.startswith("model.")

@@ -32,6 +32,8 @@ class Result:
     failures: int | None
     seconds: float
     compiled: str | None
+    started_at: str | None  # ISO 8601, UTC; None for a node that was skipped
+    thread: str | None
 
     @property
     def is_bad(self) -> bool:
@@ -145,6 +147,7 @@ def _results(artifact: Path) -> Iterator[Result]:
     if not artifact.exists():
         return
     for found in json.loads(artifact.read_bytes())["results"]:
+        began = [part["started_at"] for part in found["timing"] if part["started_at"]]
         yield Result(
             node=found["unique_id"],
             status=found["status"],
@@ -152,4 +155,6 @@ def _results(artifact: Path) -> Iterator[Result]:
             failures=found["failures"],
             seconds=found["execution_time"],
             compiled=found.get("compiled_code"),
+            started_at=min(began, default=None),
+            thread=found.get("thread_id"),
         )

@@ -32,7 +32,7 @@ def of_night(day: date) -> str:
         content = champion.read_bytes() if champion.is_file() else champion.resolve().name.encode()
         digest.update(f"{champion.parent.name}/{champion.name}\0".encode() + content + b"\0")
     for dump in dumps(day):
-        if (dump.backend, dump.table) != OWN_RECORDS:
+        if (dump.backend, dump.table) not in OWN_RECORDS:
             digest.update(f"{dump.backend} {dump.table} {dump.arrived_on} {dump.dump_id}\n".encode())
     return digest.hexdigest()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from scripts.backends import Backend, Table, load_all
+from scripts.backends import Backend, load_all
 from scripts.console import REFUSED, USAGE, Stop, count, days, duration, progress, say, size, warn
 from scripts.home import folder, home
 from scripts.landing import pg_dump, postgres
@@ -211,19 +211,16 @@ def commit(
     The same rows committed again are the same dump: nothing happens. Returns the dump's id, None without rows. Columns
     that are left out are empty; unknown ones and values of a wrong type are an error and nothing is landed.
     """
-    backends = load_all()
-    spec = backends["nightshift"].tables.get(table) if "nightshift" in backends else None
-    if spec is None or spec.kind != "commitment":
-        raise Stop(f"nightshift.{table} is no commitment table of backends/nightshift.yml", USAGE)
-    if not rows:
-        return None
-    names = [c.name for c in spec.columns]
-    if unknown := {key for row in rows for key in row} - set(names):
-        raise Stop(f"nightshift.{table} has no column {', '.join(sorted(unknown))}", USAGE)
-    lines = [json.dumps({n: _plain(row.get(n)) for n in names}, ensure_ascii=False) for row in rows]
-    content = ("\n".join(lines) + "\n").encode()
-    file = SourceFile(Path(f"{table}.jsonl"), f"{table}.jsonl", content=content, format="jsonl")
-    return _land_commitment(spec, file, arrived_on, hour, wait_seconds)
+    shipment = _shipment_of(table, rows, arrived_on, hour)
+    return _land_commitments([shipment], wait_seconds)[0] if rows else None
+
+
+def commit_together(
+    rows_of: Mapping[str, Sequence[Mapping[str, object]]], arrived_on: date, wait_seconds: float = 600
+) -> None:
+    """Land rows of several commitment tables as ``commit`` does, in one pass; they appear in the order given."""
+    shipments = [_shipment_of(table, rows, arrived_on) for table, rows in rows_of.items() if rows]
+    _land_commitments(shipments, wait_seconds)
 
 
 def commit_parquet(table: str, path: Path, arrived_on: date, wait_seconds: float = 600) -> str:
@@ -231,20 +228,38 @@ def commit_parquet(table: str, path: Path, arrived_on: date, wait_seconds: float
     spec = load_all()["nightshift"].tables[table]
     stat = path.stat()
     file = SourceFile(path, path.name, stat.st_size, stat.st_mtime_ns, format="parquet")
-    return _land_commitment(spec, file, arrived_on, None, wait_seconds)
+    return _land_commitments([Shipment(spec, arrived_on, arrived_on, f"{arrived_on}", (file,))], wait_seconds)[0]
 
 
-def _land_commitment(spec: Table, file: SourceFile, arrived_on: date, hour: int | None, wait_seconds: float) -> str:
-    """One file as a dump of a commitment table; what is wrong with any row is an error and nothing is landed."""
+def _shipment_of(
+    table: str, rows: Sequence[Mapping[str, object]], arrived_on: date, hour: int | None = None
+) -> Shipment:
+    """Rows of a commitment table as a backend would ship them."""
+    backends = load_all()
+    spec = backends["nightshift"].tables.get(table) if "nightshift" in backends else None
+    if spec is None or spec.kind != "commitment":
+        raise Stop(f"nightshift.{table} is no commitment table of backends/nightshift.yml", USAGE)
+    names = [c.name for c in spec.columns]
+    if unknown := {key for row in rows for key in row} - set(names):
+        raise Stop(f"nightshift.{table} has no column {', '.join(sorted(unknown))}", USAGE)
+    lines = [json.dumps({n: _plain(row.get(n)) for n in names}, ensure_ascii=False) for row in rows]
+    content = ("\n".join(lines) + "\n").encode()
+    file = SourceFile(Path(f"{table}.jsonl"), f"{table}.jsonl", content=content, format="jsonl")
     slot = f"{arrived_on}" if hour is None else f"{arrived_on}T{hour:02d}"
-    shipment = Shipment(spec, arrived_on, arrived_on, slot, (file,))
-    with landing_lock(f"commit {spec.name}", wait_seconds), Store() as store, _vault() as open_vault:
-        hashes = store.hash_files([shipment])
-        with Intake(store, open_vault, load_all()) as intake:
-            outcome = intake.land_batch([shipment], hashes, strict=True)
-        if outcome.refused:
-            raise Stop(f"nightshift.{spec.name}: {outcome.refused[0][1]}")
-        return content_id(shipment, hashes)
+    return Shipment(spec, arrived_on, arrived_on, slot, (file,))
+
+
+def _land_commitments(shipments: Sequence[Shipment], wait_seconds: float) -> list[str]:
+    """One file each as dumps of commitment tables; what is wrong with any row is an error and nothing is landed."""
+    named = ", ".join(shipment.table.name for shipment in shipments)
+    with landing_lock(f"commit {named}", wait_seconds), Store() as store, _vault() as open_vault:
+        hashes = store.hash_files(shipments)
+        with Intake(store, open_vault, load_all()) as intake, intake.together():
+            for shipment in shipments:
+                outcome = intake.land_batch([shipment], hashes, strict=True)
+                if outcome.refused:
+                    raise Stop(f"nightshift.{shipment.table.name}: {outcome.refused[0][1]}")
+        return [content_id(shipment, hashes) for shipment in shipments]
 
 
 def _plain(value: object) -> object:

@@ -16,9 +16,9 @@ from scripts.home import folder
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
-# A night's own record lands like any fact, on the day after, so that the same night built again sees what it saw
-# the first time. It is no reason for another night.
-OWN_RECORDS = ("nightshift", "runs")
+# A night's own records land like any fact, on the day after, so that the same night built again sees what it saw the
+# first time. They are no reason for another night (macro ``of_own_records``).
+OWN_RECORDS = frozenset({("nightshift", "runs"), ("nightshift", "run_nodes"), ("nightshift", "mart_versions")})
 
 
 @dataclass(frozen=True, order=True)
@@ -53,7 +53,7 @@ def dumps(until: date | str | None = None) -> Iterator[Dump]:
 
 def landed_days() -> list[date]:
     """The arrival days of what has landed, our own records aside: those of a night arrive the day after it."""
-    days = {day.name[3:] for day in folder("landing").glob("*/*/dt=*") if day.parts[-3:-1] != OWN_RECORDS}
+    days = {day.name[3:] for day in folder("landing").glob("*/*/dt=*") if day.parts[-3:-1] not in OWN_RECORDS}
     return sorted(date.fromisoformat(day) for day in days if DAY.fullmatch(day))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import resource
+import os
 import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import click
@@ -21,8 +21,9 @@ from scripts.build import REPORT
 from scripts.console import DONE, FAILED, REFUSED, STOPPED, USAGE, Stop, count, duration, say, warn
 from scripts.faults import fault_point
 from scripts.files import read_json, replace_json
+from scripts.history import Step, commit_night
 from scripts.home import PROJECT, folder
-from scripts.landed import OWN_RECORDS, Dump, arrivals, dumps, landed_days
+from scripts.landed import Dump, arrivals, dumps, landed_days
 from scripts.lock import hand_down, night_lock, sign
 from scripts.nightshift import has_step
 from scripts.published import CURRENT, ROLLED_BACK, current_folder
@@ -44,9 +45,19 @@ class Night:
 
     day: date
     before: set[Dump]
-    codes: dict[str, int] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def codes(self) -> dict[str, int]:
+        """How each step ended."""
+        return {step.name: step.code for step in self.steps}
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """How long each step took."""
+        return {step.name: step.seconds for step in self.steps}
 
     @property
     def code(self) -> int:
@@ -113,7 +124,7 @@ def _make_sample(days: int, lock: int) -> None:
     last = Settings().date(min(days, Settings().days) - 1)
     if (read_json(made) or {}).get("to", "") < str(last):
         say("night", f"simulating the sample backends up to {last}, once")
-        if code := _call(["simulate", "--to", str(last)], lock):
+        if code := _call(["simulate", "--to", str(last)], lock)[0]:
             raise Stop(f"the sample could not be made (exit code {code})", STOPPED)
         replace_json(made, {"to": str(last)})
 
@@ -166,7 +177,7 @@ def _run(day: date, lock: int) -> int:
         "started_at": running.started_at.isoformat(" ", "seconds"),
         "finished_at": datetime.now(UTC).isoformat(" ", "seconds"),
     }
-    _commit(running, record)
+    _commit(running, record["run_id"])
     fault_point("night:after-commit")
     replace_json(folder("warehouse") / LAST, record)
     fault_point("night:after-record")
@@ -176,53 +187,61 @@ def _run(day: date, lock: int) -> int:
     return running.code
 
 
-def _commit(running: Night, record: dict[str, Any]) -> None:
-    """Put the night on record in the landing, where it outlives the warehouse (if the project has a table for it)."""
-    from scripts.land import commit
-
-    backends = load_all()
-    if OWN_RECORDS[0] not in backends or OWN_RECORDS[1] not in backends[OWN_RECORDS[0]].tables:
-        return
-
+def _commit(running: Night, run_id: str | None) -> None:
+    """Put the night on record in the landing. ``run_id`` is the published run that readers see, if it got so far."""
     new = [dump.manifest() for dump in set(dumps(running.day)) - running.before]
-    report = read_json(folder("warehouse") / REPORT) or {}
-    details = {key: record[key] for key in ("run_id", "codes", "seconds")}
-    details["failed"] = [failed["node"] for failed in report.get("failed", [])]
-    run = {
-        "run_id": f"{running.day}-{running.started_at:%Y%m%dT%H%M%S}",
-        "step": "night",
-        "logical_on": running.day,
-        "started_at": running.started_at.replace(tzinfo=None),
-        "finished_at": datetime.now(UTC).replace(tzinfo=None),
-        "outcome": {DONE: "ok", REFUSED: "refused"}.get(running.code, "failed"),
-        "exit_code": running.code,
+    has_built = "build" in running.codes
+    report = (read_json(folder("warehouse") / REPORT) or {}) if has_built else {}
+    seconds = {step.name: round(step.seconds, 2) for step in running.steps}
+    failed = [failed["node"] for failed in report.get("failed", [])]
+    facts = {
         "rows_landed": sum(manifest["rows"] for manifest in new),
         "rows_quarantined": sum(sum((manifest.get("quarantined") or {}).values()) for manifest in new),
         "days_built": sum(max(len(entry["days"]), 1) for entry in report.get("rebuilt", [])),
+        "published_run": run_id,
         "version": version(),
-        "details_json": json.dumps(details),
+        "details_json": json.dumps({"codes": running.codes, "failed": failed, "run_id": run_id, "seconds": seconds}),
     }
-    commit("runs", [run], arrived_on=running.day + timedelta(days=1))
+    whole = Step(
+        "night",
+        running.code,
+        running.started_at,
+        time.monotonic() - running.began,
+        max((step.peak_memory for step in running.steps), default=0),
+    )
+    last = read_json(folder("warehouse") / LAST) or {}
+    commit_night(running.day, whole, running.steps, facts, report.get("nodes", []), last.get("run_id"))
 
 
 def _step(running: Night, step: str, lock: int) -> None:
-    """Run one step as the command it is, and keep how it ended and how long it took."""
-    began = time.monotonic()
+    """Run one step as the command it is, and keep how it ended, how long it took and how much memory."""
+    began, started_at = time.monotonic(), datetime.now(UTC)
     sign(lock, f"night {running.day}: {step}")
     fault_point(f"night:before-{step}")
     command = {"erase": ["vault", "erase", "--requests"]}.get(step, [step])
     arguments = ["--on", str(running.day)] if step in ("land", "erase", "build") else []
-    code = _call([*command, *arguments], lock)
-    running.codes[step] = code if code in (DONE, REFUSED, FAILED) else STOPPED
-    running.seconds[step] = time.monotonic() - began
+    code, peak_memory = _call([*command, *arguments], lock)
+    code = code if code in (DONE, REFUSED, FAILED) else STOPPED
+    running.steps.append(Step(step, code, started_at, time.monotonic() - began, peak_memory))
 
 
-def _call(arguments: list[str], lock: int) -> int:
-    """Another step in a process of its own, under this night's lock. One that was killed takes the night with it."""
-    done = subprocess.run([sys.executable, "-m", "scripts.nightshift", *arguments], check=False, **hand_down(lock))
-    if done.returncode < 0:
-        warn("night", f"{arguments[0]} was killed by signal {-done.returncode}; run the night again")
-    return done.returncode
+def _call(arguments: list[str], lock: int) -> tuple[int, int]:
+    """Another step in a process of its own, under this night's lock: its exit code and the peak memory in bytes.
+
+    The memory is that of the largest process, its own children's included (wait4). A step that was killed takes the
+    night with it.
+    """
+    process = subprocess.Popen([sys.executable, "-m", "scripts.nightshift", *arguments], **hand_down(lock))
+    try:
+        _, ended, usage = os.wait4(process.pid, 0)
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    process.returncode = code = os.waitstatus_to_exitcode(ended)
+    if code < 0:
+        warn("night", f"{arguments[0]} was killed by signal {-code}; run the night again")
+    return code, usage.ru_maxrss * 1024
 
 
 def _is_done(last: dict[str, Any], day: date, known: str) -> bool:
@@ -253,7 +272,7 @@ def _stopped(running: Night) -> int:
     step = list(running.codes)[-1]
     warn("night", f"the night of {running.day} stopped in {step}: readers keep what they have; run it again")
     try:
-        _commit(running, {"run_id": None, "codes": running.codes, "seconds": running.seconds})
+        _commit(running, None)
     except Exception as error:  # whatever stopped the night may stop its record, too
         warn("night", f"not on record: {error}")
     alert(running.day, running.codes)
@@ -270,7 +289,7 @@ def _summary(running: Night) -> None:
     _say_rebuilt(report)
     _say_quarantine(report, {manifest["arrived_on"] for manifest in manifests})
     times = [f"{step} {duration(seconds)}" for step, seconds in running.seconds.items()]
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    peak = max(step.peak_memory for step in running.steps)
     print(f"Took         {', '.join(times)}; at most {console.size(peak)} of memory")
     print(f"Marts        {folder('published') / CURRENT}/marts.duckdb (and finance.duckdb, business.duckdb, facts/)")
     for text in _next_steps(running):

@@ -69,7 +69,7 @@
   {%- endfor -%}
   {%- do in_one_transaction([
     "create or replace table ops.horizon as
-      select coalesce((select max(on_date) from ops.settings), (select max(arrived_on) from ops.landed_dumps where (backend, table_name) <> ('nightshift', 'runs')), date '0001-01-01') as on_date",
+      select coalesce((select max(on_date) from ops.settings), (select max(arrived_on) from ops.landed_dumps where not " ~ of_own_records() ~ "), date '0001-01-01') as on_date",
     "create or replace table ops.visible_dumps as
       with seen as (select * from ops.landed_dumps where arrived_on <= (select on_date from ops.horizon)),
       superseded as (select backend, table_name, arrived_on as superseded_on, dump_id as by_dump_id, unnest(supersedes) as dump_id from seen)

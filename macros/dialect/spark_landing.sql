@@ -32,7 +32,7 @@
       case when measure = 'rows' then cast(aggregate(map_values(coalesce(quarantined, map())), 0L, (sum, n) -> sum + n) + coalesce(erased, 0) as decimal(38,8)) else coalesce(cast(total.quarantined as decimal(38,8)), 0) end as kept_out
       from manifests lateral view explode(control_totals) exploded as measure, total",
     'landed_refusals': "select " ~ dump ~ ", reason, row_count from manifests lateral view explode(quarantined) exploded as reason, row_count",
-    'horizon': "select coalesce((select max(on_date) from ops.settings), (select max(arrived_on) from ops.landed_dumps where not (backend = 'nightshift' and table_name = 'runs')), date '0001-01-01') as on_date",
+    'horizon': "select coalesce((select max(on_date) from ops.settings), (select max(arrived_on) from ops.landed_dumps where not " ~ of_own_records() ~ "), date '0001-01-01') as on_date",
     'visible_dumps': "
       with seen as (select * from ops.landed_dumps where arrived_on <= (select on_date from ops.horizon)),
       superseded as (select backend, table_name, arrived_on as superseded_on, dump_id as by_dump_id, superseded_id from seen lateral view explode(supersedes) exploded as superseded_id)

@@ -11,6 +11,9 @@
 
 {% macro landing_root() %}{{ return(env_var('NIGHTSHIFT_HOME', 'var') ~ '/landing') }}{% endmacro %}
 
+{# The condition that picks the night's own records among landed dumps: they arrive the day after and begin no day. #}
+{% macro of_own_records() %}{{ return("(backend = 'nightshift' and table_name in ('runs', 'run_nodes', 'mart_versions'))") }}{% endmacro %}
+
 {# True while `./nightshift plan` asks what a build would do: materializations record stale days and touch nothing. #}
 {% macro planning() %}{{ return(env_var('NIGHTSHIFT_PLAN', '') == '1') }}{% endmacro %}
 

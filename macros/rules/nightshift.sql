@@ -14,6 +14,8 @@
     "promotions": {},
     "sends": {},
     "erasures": {},
-    "runs": {}
+    "runs": {},
+    "run_nodes": {},
+    "mart_versions": {}
   }) -}}
 {% endmacro %}

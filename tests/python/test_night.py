@@ -67,6 +67,13 @@ class Project(Ledger):
         with duckdb.connect(str(self.home / "published/current/marts.duckdb"), read_only=True) as connection:
             return connection.execute(sql).fetchall()
 
+    def recorded(self, table: str, what: str, grouped: str = "") -> list[tuple]:
+        """What the landing holds of the nights' own records, by run."""
+        files = self.home / f"landing/nightshift/{table}/*/*/*.parquet"
+        with duckdb.connect() as connection:
+            rows = f"select run_id, {what} from read_parquet('{files}') {grouped} order by all"
+            return [row[1:] for row in connection.execute(rows).fetchall()]
+
     def report(self) -> dict:
         return json.loads((self.home / "warehouse/build.json").read_text())
 
@@ -117,6 +124,33 @@ def test_the_first_night_takes_in_everything_and_publishes_it(project):
         assert word in done.stdout
 
 
+def test_a_night_is_on_record_with_its_steps_its_nodes_and_what_readers_saw(project):
+    assert project.recorded(
+        "runs", "step, outcome, seconds > 0, peak_memory_bytes > 1e7, days_built > 2, published_run"
+    ) == [
+        ("build", "ok", True, True, None, None),
+        ("index", "ok", True, True, None, None),
+        ("land", "ok", True, True, None, None),
+        ("night", "ok", True, True, True, "2026-01-02-1"),
+        ("publish", "ok", True, True, None, None),
+    ]
+    (times,) = project.recorded(
+        "runs", "list(seconds) filter (step <> 'night'), max(seconds) filter (step = 'night')", "group by run_id"
+    )
+    assert 0 < times[1] - sum(times[0]) < 10, "the night took what its steps took, and little more"
+    nodes = (
+        "name, about, domain, status, rows_written, days_written, failures, started_at is not null, thread is not null"
+    )
+    found = {row[0]: row[1:] for row in project.recorded("run_nodes", nodes)}
+    assert found["fct_plays"] == (None, "core", "success", 24, 2, None, True, True)
+    assert found["stg_playback__plays"] == (None, "playback", "success", None, None, None, True, True)
+    assert found["not_null_listening_daily_streams"][:3] == ("listening_daily", "business", "pass")
+    marts = project.recorded("mart_versions", "mart, row_count, bytes > 0, is_changed, changed_run, content_hash")
+    hashes = project.hashes()
+    assert ("core.fct_plays", 24, True, True, "2026-01-02-1", hashes["fct_plays"]) in marts
+    assert len(marts) == len(hashes)
+
+
 def test_a_night_with_nothing_new_says_so_and_starts_no_build(project):
     before = project.report()
     run_row = list((project.home / "landing/nightshift/runs").glob("dt=*/*"))
@@ -144,6 +178,14 @@ def test_missed_nights_are_made_up_in_order(project):
         "current",
     ]
     assert project.rebuilt()["fct_plays"] == ["2026-01-05"]
+    changed = "mart = 'core.fct_plays' and is_changed and changed_run = published_run"
+    assert project.recorded(
+        "mart_versions", f"cast(logical_on as varchar), count(*) filter ({changed})", "group by all"
+    ) == [
+        ("2026-01-02", 1),
+        ("2026-01-03", 1),
+        ("2026-01-05", 1),
+    ]
 
 
 def test_plan_says_what_the_next_build_does_and_changes_nothing(project):
@@ -161,6 +203,9 @@ def test_plan_says_what_the_next_build_does_and_changes_nothing(project):
     assert project.report()["rebuilt"][0]["reasons"] == ["definition changed"]
     assert project.hashes() == before, "the same numbers in other words"
     assert "nothing changed since 2026-01-05-1" in done.stdout
+    assert project.recorded("mart_versions", "count(*) filter (is_changed)", "group by all")[-1] == (0,), (
+        "and so no mart changed"
+    )
 
 
 def test_a_failing_test_keeps_its_domain_back_and_shows_its_rows(project, monkeypatch):
@@ -246,7 +291,7 @@ def test_who_asked_is_forgotten_between_landing_and_building(tmp_path, monkeypat
 
     def call(arguments, lock):
         called.append(arguments)
-        return {"vault": erased, "build": STOPPED}.get(arguments[0], DONE)
+        return {"vault": erased, "build": STOPPED}.get(arguments[0], DONE), 0
 
     monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path))
     monkeypatch.setattr(night, "_call", call)
@@ -285,6 +330,7 @@ def test_killed_anywhere_a_night_run_again_publishes_the_same(tmp_path, second_n
     assert done.returncode in (-signal.SIGKILL, 5), f"{point} was not passed: {done.stdout}{done.stderr}"
     done = killed.run("night")
     assert done.returncode == DONE, done.stdout + done.stderr
+    assert killed.recorded("runs", "count(*) filter (step = 'night' and outcome = 'ok')", "group by all")[-1] == (1,)
     assert killed.hashes() == undisturbed.hashes()
     assert killed.current == undisturbed.current
     left = [path.name for path in (killed.home / "published").iterdir() if path.name.startswith(".")]
