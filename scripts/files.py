@@ -14,9 +14,14 @@ from scripts.faults import fault_point
 
 def replace_json(path: Path, content: object) -> None:
     """Write a JSON file beside its place and rename it there, so that a reader sees the old one or the new one."""
+    replace_text(path, json.dumps(content, indent=1, ensure_ascii=False))
+
+
+def replace_text(path: Path, content: str) -> None:
+    """The same for any text."""
     temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("w") as file:
-        json.dump(content, file, indent=1, ensure_ascii=False)
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     fault_point("files:before-replace")

@@ -183,7 +183,7 @@ def _run(day: date, lock: int) -> int:
     fault_point("night:after-record")
     sizes.record(day)
     _summary(running)
-    alert(day, running.codes)
+    _tell_outside(running)
     return running.code
 
 
@@ -275,8 +275,19 @@ def _stopped(running: Night) -> int:
         _commit(running, None)
     except Exception as error:  # whatever stopped the night may stop its record, too
         warn("night", f"not on record: {error}")
-    alert(running.day, running.codes)
+    _tell_outside(running)
     return STOPPED
+
+
+def _tell_outside(running: Night) -> None:
+    """Figures for monitoring, an alarm if there is something to say; a night never fails for either."""
+    from scripts.status import leave_metrics
+
+    try:
+        leave_metrics()
+    except OSError as error:
+        warn("night", f"no figures for monitoring: {error}")
+    alert(running.day, running.codes)
 
 
 def _summary(running: Night) -> None:

@@ -9,6 +9,7 @@ import json
 import shutil
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,6 +23,8 @@ from scripts.home import folder, home
 from scripts.landed import Dump, dumps, last_shipped
 from scripts.lock import holder, who
 from scripts.night import LAST
+from scripts.prometheus import metrics_file
+from scripts.prometheus import write as write_metrics
 from scripts.published import ROLLED_BACK, Published, current_folder, published_runs
 
 OUTCOMES = {
@@ -32,8 +35,9 @@ OUTCOMES = {
     STOPPED: "stopped",
 }
 
-# Monitoring's own convention of exit codes.
+# Monitoring's own convention of exit codes, and the age of the last night at which it warns and worse.
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
+WARN_HOURS, ERROR_HOURS = 26.0, 50.0
 
 
 @click.command()
@@ -42,10 +46,15 @@ OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
     "--check", is_flag=True, help="One line and an exit code for monitoring: 0 ok, 1 warning, 2 critical, 3 unknown."
 )
 @click.option(
-    "--warn-hours", default=26.0, show_default=True, help="With --check: age of the last good night to warn at."
+    "--warn-hours", default=WARN_HOURS, show_default=True, help="With --check: age of the last good night to warn at."
 )
-@click.option("--error-hours", default=50.0, show_default=True, help="With --check: age at which it is critical.")
-def status(as_json: bool, check: bool, warn_hours: float, error_hours: float) -> int:
+@click.option(
+    "--error-hours", default=ERROR_HOURS, show_default=True, help="With --check: age at which it is critical."
+)
+@click.option(
+    "--prometheus", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures to this file, in one step."
+)
+def status(as_json: bool, check: bool, warn_hours: float, error_hours: float, prometheus: Path | None) -> int:
     """The last night, the freshness of every source, the health and age of every mart, quarantine, sizes.
 
     A source is late when its newest dump is older than its YAML allows, counted from the newest night, so that a
@@ -56,8 +65,13 @@ def status(as_json: bool, check: bool, warn_hours: float, error_hours: float) ->
       ./nightshift status
       ./nightshift status --json | python3 -m json.tool
       ./nightshift status --check --warn-hours 26     from Nagios, Icinga, or cron with a mail
+      ./nightshift status --prometheus /var/lib/node_exporter/nightshift.prom
+
+    Each night leaves the figures for Prometheus in logs/nightshift.prom, or where NIGHTSHIFT_PROMETHEUS says.
     """
     found = gather()
+    if prometheus:
+        write_metrics(found, judge(found, warn_hours, error_hours)[0], prometheus)
     if check:
         code, words = judge(found, warn_hours, error_hours)
         click.echo(words)
@@ -65,8 +79,15 @@ def status(as_json: bool, check: bool, warn_hours: float, error_hours: float) ->
     if as_json:
         click.echo(json.dumps(found, indent=1, default=str))
         return DONE
-    _print(found)
+    if not prometheus:
+        _print(found)
     return DONE
+
+
+def leave_metrics() -> None:
+    """Leave the figures where monitoring reads them, at the end of a night."""
+    found = gather()
+    write_metrics(found, judge(found, WARN_HOURS, ERROR_HOURS)[0], metrics_file())
 
 
 def gather() -> dict[str, Any]:

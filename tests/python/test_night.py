@@ -239,6 +239,9 @@ def test_a_repaired_definition_brings_the_domain_back(project):
     assert done.returncode == DONE, done.stdout + done.stderr
     assert project.published("select max(played_on) = '2026-01-06' from business.listening_daily") == [(True,)]
     assert project.run("status", "--check").returncode == DONE
+    assert "nightshift_check 0\n" in (project.home / "logs/nightshift.prom").read_text(), (
+        "each night leaves its figures"
+    )
     status = json.loads(project.run("status", "--json").stdout)
     assert status["last_night"]["on"] == "2026-01-06"
     assert {mart["mart"] for mart in status["published"]["marts"]} >= {"core.fct_plays", "business.listening_daily"}
