@@ -20,9 +20,10 @@ from scripts.build import REPORT, print_models
 from scripts.comparing.telling import as_text
 from scripts.console import DONE, FAILED, REFUSED, USAGE, Stop, count, days, say, warn
 from scripts.faults import fault_point
-from scripts.files import read_json, sync
+from scripts.files import read_json, remove_folder, sync
 from scripts.home import at_home, folder, home
 from scripts.landed import dumps, newest_arrival
+from scripts.landing.inbox import TOTALS
 from scripts.preview import UNTESTED, differences_from
 from scripts.scratch import copy_warehouse, scratch_home, step
 
@@ -31,19 +32,19 @@ BOOKS = ("finance", "royalties")
 
 @dataclass(frozen=True)
 class Correction:
-    """A file that is to take the place of what landed of a table about a day."""
+    """Files that are to take the place of what landed of a table about a day."""
 
     table: Table
     about: date
     hour: str | None
     arrives: date
-    file: Path
+    files: tuple[Path, ...]
 
     @property
     def place(self) -> Path:
-        """Where in an inbox it belongs."""
+        """The folder in an inbox where they belong: one of their own, so that they come whole or not at all."""
         slot = Path(f"for-{self.about}") / (self.hour or "")
-        return Path(self.table.backend) / str(self.arrives) / slot / self.file.name
+        return Path(self.table.backend) / str(self.arrives) / slot / f"{self.table.name}-corrected"
 
     @property
     def slot(self) -> str:
@@ -56,9 +57,11 @@ class Correction:
 @click.argument("day")
 @click.option(
     "--file",
+    "files",
     required=True,
+    multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The right dump, whole, named as the backend names it.",
+    help="The right dump, whole, named as the backend names it (may be given several times).",
 )
 @click.option(
     "--arrives",
@@ -69,13 +72,13 @@ class Correction:
 @click.option("--yes", is_flag=True, help="Do it without asking.")
 @click.option("--preview", "only_preview", is_flag=True, help="Show what it would touch, and stop there.")
 def correct(
-    table: str, day: str, file: Path, arrives: datetime | None, diff: bool, yes: bool, only_preview: bool
+    table: str, day: str, files: tuple[Path, ...], arrives: datetime | None, diff: bool, yes: bool, only_preview: bool
 ) -> int:
     """Replace what landed of BACKEND.TABLE about a DAY by what is right.
 
-    First a preview, from the very queries that the build uses: the file is landed in a copy, and the days and models
-    that would be made anew are listed, with the readers and closed months they are part of. Then it goes into the inbox
-    as a correction (for-DAY/), lands, and the days it touched are built. The wrong dump is kept, superseded from the
+    First a preview, from the very queries that the build uses: the files are landed in a copy, and the days and models
+    that would be made anew are listed, with the readers and closed months they are part of. Then they go into the inbox
+    as a correction (for-DAY/), land, and the days they touched are built. The wrong dump is kept, superseded from the
     arrival of the right one on; what was published before stays as it was published.
 
     What is closed stays closed: in a closed month nothing that was posted or issued changes. The difference is due in
@@ -91,9 +94,9 @@ def correct(
       ./nightshift correct billing.invoices 2026-02-10 --file invoices.csv.gz --preview --diff
       ./nightshift correct billing.invoices 2026-02-10 --file invoices.csv.gz --yes
 
-    Exit code 1: the file was refused, or you said no; 4: a model or a test failed.
+    Exit code 1: a file was refused, or you said no; 4: a model or a test failed.
     """
-    wanted = _correction(table, day, file, arrives.date() if arrives else None)
+    wanted = _correction(table, day, files, arrives.date() if arrives else None)
     planned = _preview(wanted, diff)
     if planned is None or only_preview:
         return DONE
@@ -102,7 +105,7 @@ def correct(
     return _carry_out(wanted, {entry["model"] for entry in planned})
 
 
-def _correction(label: str, day: str, file: Path, arrives: date | None) -> Correction:
+def _correction(label: str, day: str, files: tuple[Path, ...], arrives: date | None) -> Correction:
     """What was asked for, if it can be done."""
     backend_name, _, table_name = label.partition(".")
     backend = load_all().get(backend_name)
@@ -111,9 +114,10 @@ def _correction(label: str, day: str, file: Path, arrives: date | None) -> Corre
         raise Stop(f"there is no landed table {label}; ./nightshift status lists them", USAGE)
     if table.source.kind != "files":
         raise Stop(f"{label} is read from a database: correct it there, then ./nightshift land --again", USAGE)
-    claimed = next((name for name, pattern in backend.patterns if pattern.fullmatch(file.name)), None)
-    if claimed != table_name:
-        raise Stop(f"{file.name}: a file of {label} is called {table.files}", USAGE)
+    claims = [pattern for name, pattern in backend.patterns if name == table_name]
+    for file in files:
+        if file.name != TOTALS and not any(claim.fullmatch(file.name) for claim in claims):
+            raise Stop(f"{file.name}: a file of {label} is called {table.files}", USAGE)
     try:
         about, hour = date.fromisoformat(day[:10]), day[10:] or None
     except ValueError:
@@ -128,15 +132,15 @@ def _correction(label: str, day: str, file: Path, arrives: date | None) -> Corre
         arrives = newest if max(of_slot) < str(newest) else newest + timedelta(days=1)
     if str(arrives) < max(of_slot) or (str(arrives) == max(of_slot) and about == arrives):
         raise Stop(f"it must arrive after what it corrects, which arrived on {max(of_slot)}", USAGE)
-    found = Correction(table, about, hour, arrives, file)
-    claims = [pattern for name, pattern in backend.patterns if name == table_name]
+    found = Correction(table, about, hour, arrives, files)
+    there = home() / "inbox" / found.place
     others = [
         path.name
-        for path in (home() / "inbox" / found.place.parent).glob("*")
-        if path.is_file() and path.name != file.name and any(claim.fullmatch(path.name) for claim in claims)
+        for path in there.parent.rglob("*")
+        if path.is_file() and path.parent != there and any(claim.fullmatch(path.name) for claim in claims)
     ]
     if others:
-        raise Stop(f"inbox/{found.place.parent} already holds {', '.join(others)}: say a later --arrives", USAGE)
+        raise Stop(f"{there.parent} already holds {', '.join(others)}: say a later --arrives", USAGE)
     return found
 
 
@@ -199,14 +203,19 @@ def _link_all(real: Path, overlay: Path, without: str | None) -> None:
 
 
 def _ship(wanted: Correction, inbox: Path) -> None:
-    """Put the file into an inbox, whole under its name or not at all."""
+    """Put the files into an inbox, all under their names or none."""
     target = inbox / wanted.place
-    target.parent.mkdir(parents=True, exist_ok=True)
     making = target.with_name(f".{target.name}.new")
-    shutil.copyfile(wanted.file, making)
-    sync(making)
+    if making.exists():
+        shutil.rmtree(making)
+    making.mkdir(parents=True)
+    for file in wanted.files:
+        shutil.copyfile(file, making / file.name)
+        sync(making / file.name)
     fault_point("correct:before-rename")
-    making.replace(target)
+    if target.exists():
+        remove_folder(target)
+    making.rename(target)
     sync(target.parent)
 
 
@@ -222,9 +231,9 @@ def _land(wanted: Correction) -> dict[str, Any] | None:
     ]
     if code:
         warn("correct", said.rstrip())
-        raise Stop("the file was refused; nothing was changed", REFUSED)
+        raise Stop("it was refused; nothing was built of it", REFUSED)
     if not mine:
-        say("correct", f"{wanted.file.name} is what has landed of {wanted.table.label} about {wanted.slot} already")
+        say("correct", f"this is what has landed of {wanted.table.label} about {wanted.slot} already")
         return None
     return max(mine, key=lambda manifest: len(manifest["supersedes"]))
 

@@ -1,0 +1,180 @@
+"""A wrong dump is replaced: what it touched is made anew, what was closed is not; the landing alone makes it all."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from scripts.console import DONE, FAILED, REFUSED, USAGE
+from scripts.simulate import write_days
+from scripts.simulator.settings import Settings, Target
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+WORLD = Settings(seed=7, days=38, members=300, artists=150, tracks=500, plays_per_day=400, hourly_days=1)
+WRONG_DAY = "2025-12-10"
+BOOKED = "select * exclude (gl_line_id) from finance.fct_journal_lines where posted_on < '2026-01-01' order by all"
+ISSUED = "select * from royalties.fct_statement_lines where statement_month < '2026-01-01' order by all"
+
+
+class Company:
+    """The sample in small, with the commands of the project over it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def run(self, *arguments: str, expect: int | None = DONE) -> str:
+        environment = {
+            **os.environ,
+            "NIGHTSHIFT_HOME": str(self.home),
+            "NIGHTSHIFT_PSEUDONYM_SEED": "test",
+            "NIGHTSHIFT_MASTER_KEY": "22" * 32,
+            "NIGHTSHIFT_MEMORY": "2GB",
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "scripts.nightshift", *arguments],
+            cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert expect is None or done.returncode == expect, f"{arguments}: {done.returncode}\n{done.stdout[-6000:]}"
+        return done.stdout
+
+    def query(self, sql: str) -> list[tuple]:
+        with duckdb.connect(str(self.home / "warehouse/warehouse.duckdb"), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def landed(self, table: str) -> list[str]:
+        return sorted(str(path.parent) for path in (self.home / "landing" / table).rglob("_manifest.json"))
+
+    def last_sequence(self) -> int:
+        return self.query("select max(sequence) from ops.ledger")[0][0]
+
+    def days_made(self, model: str, since: int) -> list[str]:
+        rows = self.query(
+            f"select distinct cast(day as varchar) from ops.ledger where model = '{model}' and sequence > {since} "
+            "and output_hash not in ('created', 'started') order by 1"
+        )
+        return [day for (day,) in rows]
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory):
+    """November and December are closed in both books."""
+    home = tmp_path_factory.mktemp("company")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NIGHTSHIFT_HOME", str(home))
+        write_days(WORLD, Target(home / "inbox", home / "truth"), range(WORLD.days), workers=1)
+    found = Company(home)
+    found.run("night", expect=None)
+    found.run("post")
+    found.run("build", expect=None)
+    for month, books in (("2025-11", "finance"), ("2025-12", "finance"), ("2025-12", "royalties")):
+        found.run("close", month, "--books", books)
+    found.run("build", expect=None)
+    return found
+
+
+def rewritten(company: Company, tmp_path: Path, files: str, change) -> list[str]:
+    """The day's files as they should have been: ``change`` gets each file's lines."""
+    options = []
+    for path in sorted((company.home / "inbox").glob(files)):
+        lines = gzip.decompress(path.read_bytes()).decode().splitlines(keepends=True)
+        right = tmp_path / path.name
+        right.write_bytes(gzip.compress("".join(change(lines)).encode(), mtime=0))
+        options += ["--file", str(right)]
+    assert options
+    return options
+
+
+@pytest.mark.nightly
+def test_what_cannot_be_corrected_is_refused_with_the_reason(company, tmp_path):
+    (tmp_path / "invoices.txt").write_text("")
+    (tmp_path / "plans.csv.gz").write_bytes(gzip.compress(b"plan_code\n"))
+    wrong_name = company.run(
+        "correct", "billing.plans", WRONG_DAY, "--file", str(tmp_path / "invoices.txt"), expect=USAGE
+    )
+    assert "a file of billing.plans is called plans.csv.gz" in wrong_name
+    for table, day, why in (
+        ("billing.no_such", WRONG_DAY, "there is no landed table billing.no_such"),
+        ("nightshift.sends", WRONG_DAY, "there is no landed table nightshift.sends"),
+        ("billing.plans", "2024-01-01", "nothing of billing.plans about 2024-01-01 has landed"),
+    ):
+        assert why in company.run("correct", table, day, "--file", str(tmp_path / "plans.csv.gz"), expect=USAGE)
+    refused = company.run(
+        "correct", "billing.plans", WRONG_DAY, "--file", str(tmp_path / "plans.csv.gz"), "--yes", expect=REFUSED
+    )
+    assert "refused" in refused
+    assert not list((company.home / "inbox").glob("*/*/for-*/*-corrected"))
+
+
+@pytest.mark.nightly
+def test_a_wrong_amount_in_a_closed_month_is_corrected_in_the_open_one(company, tmp_path):
+    """An invoice line's tax was wrong; the books of December are closed."""
+
+    def change(lines):
+        first = lines[1].split(",")
+        first[10], first[12] = f"{float(first[10]) + 1:.2f}", f"{float(first[12]) - 1:.2f}"
+        return [lines[0], ",".join(first), *lines[2:]]
+
+    right = rewritten(company, tmp_path, f"billing/{WRONG_DAY}/invoice_lines.csv.gz", change)
+    booked, landed, vault = company.query(BOOKED), company.landed("billing"), company.run("vault", "count")
+    command = ["correct", "billing.invoice_lines", WRONG_DAY, *right]
+    preview = company.run(*command, "--preview", "--diff")
+    assert re.search(rf"fct_invoice_lines +{WRONG_DAY} ", preview), preview
+    assert "finance: 2025-12 was closed on" in preview
+    assert "core.fct_invoice_lines" in preview and "1 changed" in preview
+    assert (company.query(BOOKED), company.landed("billing"), company.run("vault", "count")) == (booked, landed, vault)
+
+    since = company.last_sequence()
+    done = company.run(*command, "--yes", expect=None)
+    assert "which the preview did not say" not in done
+    assert len(company.landed("billing")) == len(landed) + 1
+    assert company.days_made("fct_invoice_lines", since) == [WRONG_DAY], "exactly what it touched"
+    assert company.query(BOOKED) == booked, "December is as it was closed"
+    due = company.query(
+        "select journal_entry_id, cause, posted_on from finance.fct_journal_lines "
+        "where batch_id is null and cause is not null"
+    )
+    assert due and all(str(posted_on) >= "2026-01-01" for _, _, posted_on in due)
+    assert any(entry.endswith("~reversed") for entry, _, _ in due)
+    assert "is what has landed" in company.run(*command, "--yes"), "a second time there is nothing to do"
+
+
+@pytest.mark.nightly
+def test_plays_that_were_not_are_an_adjustment_on_the_next_statement(company, tmp_path):
+    right = rewritten(company, tmp_path, f"playback/{WRONG_DAY}/plays-*.jsonl.gz", lambda lines: lines[::2])
+    issued = company.query(ISSUED)
+    since = company.last_sequence()
+    done = company.run("correct", "playback.plays", WRONG_DAY, *right, "--yes", expect=None)
+    assert "royalties: 2025-12 was closed on" in done
+    assert company.query(ISSUED) == issued, "statements stay as they were issued"
+    assert WRONG_DAY in company.days_made("fct_plays", since)
+    adjusted = company.query(
+        "select count(*), sum(line_cents) from intermediate.int_royalties__adjustments where royalty_month = '2025-12-01'"
+    )
+    assert adjusted[0][0] > 0 and adjusted[0][1] != 0, "the difference is due on the next one"
+
+
+@pytest.mark.nightly
+def test_the_landing_alone_makes_the_same_warehouse_but_for_what_somebody_changed_by_hand(company):
+    """Closed months, issued statements and corrections included."""
+    nights = json.loads((company.home / "published/current/_published.json").read_text())["night"]
+    assert f"there is: {nights}" in company.run("replay", "--to", "2024-01-01", expect=USAGE)
+    with duckdb.connect(str(company.home / "warehouse/warehouse.duckdb")) as connection:
+        invoice, day = connection.execute("select invoice_id, issued_on from core.fct_invoices limit 1").fetchone()
+        connection.execute("update core.fct_invoices set country = 'XX' where invoice_id = ?", [invoice])
+        connection.execute(
+            "insert into ops.ledger by name "
+            "select (select max(sequence) + 1 from ops.ledger) as sequence, 'changed by hand' as output_hash, "
+            "columns(* exclude (sequence, output_hash)) from ops.fresh where relation = 'fct_invoices' and day = ?",
+            [day],
+        )
+    done = company.run("replay", expect=FAILED)
+    assert "1 differ" in done, done
+    assert f"changed invoice_id={invoice} country XX → " in done
