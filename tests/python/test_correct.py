@@ -156,7 +156,8 @@ def test_plays_that_were_not_are_an_adjustment_on_the_next_statement(company, tm
     assert company.query(ISSUED) == issued, "statements stay as they were issued"
     assert WRONG_DAY in company.days_made("fct_plays", since)
     adjusted = company.query(
-        "select count(*), sum(line_cents) from intermediate.int_royalties__adjustments where royalty_month = '2025-12-01'"
+        "select count(*), sum(line_cents) from intermediate.int_royalties__adjustments "
+        "where royalty_month = '2025-12-01'"
     )
     assert adjusted[0][0] > 0 and adjusted[0][1] != 0, "the difference is due on the next one"
 
