@@ -156,11 +156,11 @@ def _preview(wanted: Correction, diff: bool) -> list[dict[str, Any]] | None:
             new = _land(wanted)
             if new is None:
                 return None
-            _say_dumps(wanted, new)
             planned = _plan(on)
             if diff and step(["build", *on, *UNTESTED])[0]:
                 warn("correct", "with it a model cannot be built; ./nightshift status tells more once it is landed")
                 diff = False
+        _say_dumps(wanted, new)
         _say_plan(wanted, planned)
         if diff:
             for text in as_text(differences_from(root, sequence)):
