@@ -67,9 +67,7 @@ def next_month(month: date) -> date:
 
 def refuse_unless_good(connection: duckdb.DuckDBPyConnection, domain: str) -> None:
     """Nothing is posted from a domain whose newest build or tests failed."""
-    row = connection.execute(
-        f"select passed, failures from {NEWEST_CHECKS} where domain = ?", [domain]
-    ).fetchone()
+    row = connection.execute(f"select passed, failures from {NEWEST_CHECKS} where domain = ?", [domain]).fetchone()
     if row is None:
         raise Stop(f"{domain} has not been built; run ./nightshift build first", USAGE)
     if not row[0]:
