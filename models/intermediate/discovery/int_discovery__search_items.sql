@@ -8,9 +8,26 @@ with artists as (
 
 ),
 
-articles as (
+copies as (
 
     {{ newest_copies(ref('stg_newsroom__articles'), day='published_on', key='article_id', version='updated_at') }}
+
+),
+
+-- A correction may move an article to another day of publication: then there are copies of it on both.
+articles as (
+
+    select *
+    from (
+        select
+            copies.*,
+            row_number() over (
+                partition by copies.article_id
+                order by copies.updated_at desc, copies._arrived_on desc, copies._dump_id, copies._source_line
+            ) as place
+        from copies
+    ) as placed
+    where place = 1
 
 ),
 
