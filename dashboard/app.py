@@ -38,12 +38,12 @@ def main() -> None:
             for file, title in PAGES.items()
         ]
     )
-    newest = data.read("select max(day) as day from business.executive_summary_daily").day.iloc[0]
-    if newest is None:
+    newest = data.read("select day from business.executive_summary_daily order by day desc limit 1")
+    if newest.empty:
         st.title("The night is empty")
         st.info("Marts are published and have no rows: has anything landed? `./nightshift status` tells.")
         return
-    st.session_state["filters"] = _filters(newest)
+    st.session_state["filters"] = _filters(newest.day.iloc[0])
     st.session_state["page"] = page.title
     st.title(page.title)
     _state(data.night())
@@ -80,11 +80,12 @@ def _day(text: str | None, newest: date) -> date:
 
 def _state(night: Path) -> None:
     """Which night this is, and a warning if something of it is older than it should be."""
-    late = data.read("select domain, min(late_since) as since, min(reason) as reason from operations.mart_health "
-                     "where is_late group by domain order by domain")  # fmt: skip
+    late = data.read(
+        "select distinct domain, late_since, reason from operations.mart_health where is_late order by domain"
+    )
     st.caption(f"Night {night.name}")
     for row in late.itertuples():
-        st.warning(f"{row.domain} is shown as of before {row.since}: {row.reason}")
+        st.warning(f"{row.domain} is shown as of before {row.late_since}: {row.reason}")
 
 
 main()

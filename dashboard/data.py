@@ -83,16 +83,20 @@ def metric(name: str) -> Metric:
 
 
 def ask(
-    names: Sequence[str], by: Sequence[str] = (), filters: Filters | None = None, days: bool = True
+    names: Sequence[str],
+    by: Sequence[str] = (),
+    filters: Filters | None = None,
+    days: bool = True,
+    month: date | None = None,
 ) -> pd.DataFrame:
     """Metrics by time and dimensions, under the reader's filters as far as the metrics know them.
 
-    ``days``: whether the filter's days apply (metrics of months are asked without).
+    ``days``: whether the filter's days apply (metrics of months are asked without). ``month``: that month alone.
     """
     folder = str(night())
-    where = []
+    where = [f"month = '{month}'"] if month else []
     if filters:
-        if days:
+        if days and not month:
             where.append(f"day >= '{filters.first}' and day <= '{filters.last}'")
         known = set.intersection(*(set(_dimensions(folder, name)) for name in names))
         for dimension, chosen in (("country", filters.countries), ("plan_code", filters.plans)):

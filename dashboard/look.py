@@ -17,7 +17,8 @@ HEIGHT = 260
 # Metrics of which less is better: their rise is shown in the colour of bad news.
 WORSE = {
     "subscriptions_ended", "churn_rate", "churned_members", "search_failure_rate", "searches_without_result",
-    "decline_rate", "payments_declined", "artificial_plays", "artificial_share", "refunds",
+    "decline_rate", "payments_declined", "payment_fraud_rate", "fraud_reports", "artificial_plays",
+    "artificial_share", "refunds",
 }  # fmt: skip
 
 
@@ -53,6 +54,15 @@ def tiles(names: Sequence[str], filters: Filters) -> None:
             delta_color="inverse" if name in WORSE else "normal",
             border=True,
         )
+
+
+def total(name: str) -> None:
+    """A tile of a metric over all there is."""
+    about = data.metric(name)
+    found = data.ask([name])
+    value = found[name].iloc[0] if len(found) else None
+    words = f"{about.description} Unit: {about.unit}. Owner: {about.owner}."
+    st.metric(about.label, number(value, about.unit), help=words, border=True)
 
 
 def _value(name: str, filters: Filters) -> float | None:

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,17 @@ import click
 
 from scripts.console import FAILED, Stop, count, say
 from scripts.home import PROJECT
+from scripts.pages import Page, pages
 
 EXCEPTIONS = PROJECT / "seeds" / "rule_exceptions.csv"
 LAYERS = ("staging", "intermediate", "marts", "campaigns")
 CAMPAIGNS = "campaigns/"
 LONGEST_MODEL = 120
+# So many questions a business mart answers in words; so many of them join so many backends.
+QUESTIONS = 3
+INTEGRATED, BACKENDS = 6, 3
+# What Nightshift itself ships or keeps is no backend.
+OWN_SOURCES = ("nightshift", "ops")
 OUTER_JOIN = re.compile(r"(?is)\b(?:left|full)(?:\s+outer)?\s+join\b(.*?)(?=\bjoin\b|\bwhere\b|\bgroup\s+by\b|$)")
 GRAIN_TESTS = ("grain", "spans_are_apart", "unique", "unique_combination_of_columns")
 
@@ -43,9 +49,11 @@ class Finding:
 
 @dataclass
 class Project:
-    """The manifest, and what the rules ask of it."""
+    """The manifest, and what the rules ask of it; beside it the dashboard's pages and the names of what is exported."""
 
     manifest: dict[str, Any]
+    pages: list[Page] = field(default_factory=list)
+    exports: set[str] = field(default_factory=set)
 
     @cached_property
     def models(self) -> list[dict[str, Any]]:
@@ -76,6 +84,29 @@ class Project:
         """What a model reads: models, seeds and sources."""
         known = {**self.manifest["nodes"], **self.manifest["sources"]}
         return [known[parent] for parent in model["depends_on"]["nodes"]]
+
+    def backends(self, model: dict[str, Any], seen: dict[str, set[str]]) -> set[str]:
+        """The backends whose tables a model is made of; ``seen`` remembers."""
+        key = model["unique_id"]
+        if key not in seen:
+            seen[key] = set()
+            for parent in self.parents(model):
+                if parent["resource_type"] == "source":
+                    seen[key] |= {parent["source_name"]} - set(OWN_SOURCES)
+                elif parent["resource_type"] == "model":
+                    seen[key] |= self.backends(parent, seen)
+        return seen[key]
+
+    def behind(self, metric: str) -> set[str]:
+        """The models, by name, that a metric is computed from."""
+        found = self.manifest["metrics"].get(f"metric.nightshift.{metric}")
+        names: set[str] = set()
+        for key in found["depends_on"]["nodes"] if found else []:
+            if key.startswith("metric."):
+                names |= self.behind(key.split(".")[-1])
+            else:
+                names |= {k.split(".")[-1] for k in self.manifest["semantic_models"][key]["depends_on"]["nodes"]}
+        return names
 
 
 def layer(model: dict[str, Any]) -> str:
@@ -211,6 +242,53 @@ def money_is_exact(project: Project) -> Iterator[tuple[str, str]]:
                 yield mart["name"], f"{column['name']} is {kind or 'of no type'}; an amount is a decimal"
 
 
+def a_business_mart_says_what_it_is_for(project: Project) -> Iterator[tuple[str, str]]:
+    """meta: three questions it answers, freshness, caveats"""
+    for mart in project.marts:
+        if domain(mart) != "business":
+            continue
+        meta = mart["config"].get("meta", {})
+        if len(meta.get("questions", [])) < QUESTIONS:
+            yield mart["name"], f"answers fewer than {QUESTIONS} questions in words (meta.questions)"
+        for word in ("freshness", "caveats"):
+            if not meta.get(word):
+                yield mart["name"], f"does not say its {word} (meta.{word})"
+
+
+def business_marts_join_backends(project: Project) -> Iterator[tuple[str, str]]:
+    """at least six of them are made of three backends or more"""
+    marts, seen = [mart for mart in project.marts if domain(mart) == "business"], {}
+    joined = [mart["name"] for mart in marts if len(project.backends(mart, seen)) >= BACKENDS]
+    if marts and len(joined) < INTEGRATED:
+        yield "business", f"{len(joined)} of its marts join {BACKENDS} backends or more, not {INTEGRATED}"
+
+
+def a_page_computes_nothing(project: Project) -> Iterator[tuple[str, str]]:
+    """dashboard/views: metrics, and columns of marts as they are"""
+    for page in project.pages:
+        yield from ((f"page_{page.name}", problem) for problem in page.problems())
+
+
+def who_reads_the_marts_is_known(project: Project) -> Iterator[tuple[str, str]]:
+    """an exposure with an owner: page_<page> with just what it reads, campaign_<campaign>, export_<export>"""
+    known = {exposure["name"]: exposure for exposure in project.manifest.get("exposures", {}).values()}
+    campaigns = {m["name"].removeprefix("audience_"): m["name"] for m in project.models if layer(m) == "campaigns"}
+    wanted = {f"campaign_{name}": {model, "fct_outbox"} for name, model in campaigns.items()}
+    for page in project.pages:
+        reads = {mart.split(".")[1] for mart in page.marts}.union(*map(project.behind, page.metrics))
+        wanted[f"page_{page.name}"] = reads & {model["name"] for model in project.models}
+    for name in sorted(wanted.keys() | {f"export_{name}" for name in project.exports}):
+        told = {key.split(".")[-1] for key in known[name]["depends_on"]["nodes"]} if name in known else set()
+        if not told or not known[name]["owner"].get("email"):
+            yield name, "has no exposure in models/exposures.yml that says who answers for it and what it reads"
+        elif name in wanted and told != wanted[name]:
+            wrong = ", ".join(sorted(told ^ wanted[name]))
+            yield name, f"its exposure does not say what it reads: {wrong} too many or missing"
+    for name in known:
+        if name.startswith(("page_", "campaign_")) and name not in wanted:
+            yield name, "is an exposure of something that is not there"
+
+
 RULES: tuple[Callable[[Project], Iterator[tuple[str, str]]], ...] = (
     a_model_lies_in_a_layer_and_a_domain,
     a_name_says_its_role,
@@ -225,14 +303,30 @@ RULES: tuple[Callable[[Project], Iterator[tuple[str, str]]], ...] = (
     a_mart_is_tested_on_its_grain,
     a_mart_has_a_unit_test,
     money_is_exact,
+    a_business_mart_says_what_it_is_for,
+    business_marts_join_backends,
+    a_page_computes_nothing,
+    who_reads_the_marts_is_known,
 )
 
 
-def findings(manifest: dict[str, Any]) -> list[Finding]:
-    """Every rule that a model breaks."""
-    project = Project(manifest)
+def exported() -> set[str]:
+    """Names of the folders under exports/ that the commands' help tells of."""
+    texts = [path.read_text() for path in sorted((PROJECT / "scripts").glob("*.py"))]
+    return {name for text in texts for name in re.findall(r"^    .*\bexports/([a-z_]+)", text, re.MULTILINE)}
+
+
+def findings(
+    manifest: dict[str, Any], shown: list[Page] | None = None, exports: set[str] | None = None
+) -> list[Finding]:
+    """Every rule that a model, a page or an export breaks."""
+    project = Project(manifest, shown or [], exports or set())
     domains = {model["name"]: domain(model) for model in project.models}
-    return [Finding(rule.__name__, name, problem, domains[name]) for rule in RULES for name, problem in rule(project)]
+    return [
+        Finding(rule.__name__, name, problem, domains.get(name, ""))
+        for rule in RULES
+        for name, problem in rule(project)
+    ]
 
 
 def unexcused(found: list[Finding], path: Path = EXCEPTIONS) -> list[Finding]:
@@ -279,7 +373,7 @@ def rules(listed: bool) -> None:
             click.echo(f"{rule.__name__}\n    {(rule.__doc__ or '').strip()}")
         return
     manifest = parsed()
-    found = unexcused(findings(manifest))
+    found = unexcused(findings(manifest, pages(), exported()))
     for finding in found:
         say("rules", f"{finding.name}: {finding.problem} ({finding.rule})")
     if found:

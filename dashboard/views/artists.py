@@ -21,15 +21,17 @@ with right:
 st.markdown("##### The month's artists")
 st.dataframe(top, hide_index=True, width="stretch")
 st.markdown("##### Royalties: pro-rata beside user-centric")
-if data.has("royalties.fct_pools"):
-    pools = data.read(
-        "select plan_code, currency, cast(sum(pool_amount) as double) as pool, "
-        "cast(sum(pro_rata_amount) as double) as pro_rata, cast(sum(user_centric_amount) as double) as user_centric, "
-        "cast(sum(paid_amount) as double) as paid, cast(sum(suspended_amount) as double) as suspended "
-        "from royalties.fct_pools where royalty_month = ? group by all order by pool desc",
-        month,
-    )
-    st.caption("royalties.fct_pools: what goes to payees of the month under either method, by plan and currency.")
-    st.dataframe(pools, hide_index=True, width="stretch")
+if data.has("royalties.royalties_monthly"):
+    left, right = st.columns(2)
+    with left:
+        look.lines(data.ask(["royalty_cost"], ["month"], filters, days=False), "month", "royalty_cost")
+        look.lines(data.ask(["royalty_margin_rate"], ["month"], filters, days=False), "month", "royalty_margin_rate")
+    with right:
+        st.caption(f"Pools of {month:%B %Y} in euro under the contracts and under either method, by plan.")
+        pools = data.ask(
+            ["royalty_pools", "royalty_pools_pro_rata", "royalty_pools_user_centric", "royalty_suspended"],
+            ["plan_code"], filters, month=month,
+        )  # fmt: skip
+        st.dataframe(pools, hide_index=True, width="stretch")
 else:
     look.empty("No royalties are allocated in what is published.", "./nightshift night")

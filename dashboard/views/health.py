@@ -2,21 +2,22 @@
 
 import streamlit as st
 
-from dashboard import data
+from dashboard import data, look
 
 marts = data.read(
     "select mart, domain, owner, row_count, changed_run, is_late, reason from operations.mart_health order by all"
 )
-late = int(marts.is_late.sum())
+late = data.read("select mart from operations.mart_health where is_late")
 first, second, third = st.columns(3)
 first.metric("Marts", len(marts), border=True, help="operations.mart_health: what tonight's files hold.")
 second.metric(
-    "Late", late, border=True, help="Marts whose newest version did not pass its tests; the last good one is shown."
+    "Late",
+    len(late),
+    border=True,
+    help="Marts whose newest version failed its tests; the last good one is shown.",
 )
-kept_out = data.read("select coalesce(sum(rows_quarantined), 0) as n from operations.fct_quarantine").n.iloc[0]
-third.metric(
-    "Rows in quarantine", f"{int(kept_out):,}", border=True, help="operations.fct_quarantine: rows kept out, ever."
-)
+with third:
+    look.total("rows_quarantined")
 left, right = st.columns(2)
 with left:
     st.markdown("##### Marts")
@@ -30,9 +31,9 @@ with right:
     st.dataframe(rows, hide_index=True, width="stretch", height=420)
 st.markdown("##### What a column means")
 words = st.text_input("Search the dictionary", placeholder="churn, royalty, listeners …")
-sql = "select mart_schema, mart_name, column_name, meaning, unit, owner, grain from business.data_dictionary"
 found = data.read(
-    f"{sql} where lower(concat(mart_name, ' ', column_name, ' ', meaning)) like ? order by all limit 50",
-    f"%{words.lower()}%",
+    "select mart_schema, mart_name, column_name, meaning, unit, owner, grain from business.data_dictionary "
+    "where mart_name ilike $1 or column_name ilike $1 or meaning ilike $1 order by all limit 50",
+    f"%{words}%",
 )
 st.dataframe(found, hide_index=True, width="stretch")

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import data, look
 
+filters = st.session_state["filters"]
 st.markdown("##### Headlines")
 if data.has("news.fct_headlines"):
     rows = data.read(
@@ -15,15 +16,13 @@ else:
     look.empty("No edition is in what is published.", "make hour")
 st.markdown("##### Campaigns")
 if data.has("engagement.rpt_campaign_outcomes"):
+    look.tiles(["emails", "email_conversion_rate", "email_holdout_conversion_rate", "email_uplift"], filters)
     st.caption("What came of each campaign, beside those held out; the difference with its 95 % interval.")
     rows = data.read("select * from engagement.rpt_campaign_outcomes order by first_on desc, campaign, period limit 50")
     st.dataframe(rows, hide_index=True, width="stretch")
 if data.has("engagement.rpt_campaign_audience"):
     st.caption("Who is written to next, and why the others are not.")
-    rows = data.read(
-        "select campaign, period, outcome, count(*) as listeners from engagement.rpt_campaign_audience "
-        "group by all order by campaign, period, listeners desc"
-    )
+    rows = data.ask(["mail_audience"], ["campaign", "outcome"], filters, days=False)
     st.dataframe(rows, hide_index=True, width="stretch")
 else:
     look.empty("No campaign has an audience yet.", "./nightshift night")

@@ -5,10 +5,11 @@ import streamlit as st
 from dashboard import data, look
 
 filters = st.session_state["filters"]
-look.tiles(["payments", "decline_rate", "artificial_plays", "artificial_share"], filters)
+look.tiles(["payments", "decline_rate", "payment_fraud_rate", "artificial_plays", "artificial_share"], filters)
 left, right = st.columns(2)
 with left:
     look.lines(data.ask(["decline_rate"], ["day"], filters), "day", "decline_rate")
+    look.bars(data.ask(["payment_fraud_rate"], ["country"], filters), "payment_fraud_rate", "country")
 with right:
     look.lines(data.ask(["artificial_share"], ["day"], filters), "day", "artificial_share")
 st.markdown("##### How the fraud model does")

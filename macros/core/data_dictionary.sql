@@ -17,7 +17,7 @@
       {%- set values = [
           node.schema, node.alias, column.name, column.data_type or '', column.description.strip(), unit_of(column),
           sentences[0].strip(), owner.name if owner else '', meta.get('freshness') or 'every night',
-          (meta.get('questions') or []) | join(' '),
+          (meta.get('questions') or []) | join(' '), meta.get('caveats') or '',
       ] -%}
       {%- set literals = [] -%}
       {%- for value in values -%}{%- do literals.append("'" ~ dbt.escape_single_quotes(value | string) ~ "'") -%}{%- endfor -%}
@@ -42,5 +42,7 @@
   {%- endif -%}
 {% endmacro %}
 
-{# Columns that stand for one person, as a pseudonym. #}
-{% macro person_columns() %}{{ return(['account_id', 'payer_account_id', 'email_hash', 'device_id', 'card_id', 'network_prefix']) }}{% endmacro %}
+{# Columns that stand for one person, as a pseudonym or a keyed hash; tests/python/test_personal.py compares with the lineage. #}
+{% macro person_columns() %}
+  {{ return(['account_id', 'payer_account_id', 'email_hash', 'address_hash', 'send_key', 'device_id', 'card_id', 'network_prefix']) }}
+{% endmacro %}

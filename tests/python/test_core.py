@@ -181,9 +181,18 @@ OTHERS = {
     ],
     "royalties_monthly": [
         {"royalty_month": "2026-01-01", "territory": "DE", "plan_code": "individual", "currency": "EUR",
-         "net_revenue_eur": 100, "royalty_cost_eur": 60},
+         "net_revenue_eur": 100, "royalty_cost_eur": 60, "pro_rata_eur": 61},
         {"royalty_month": "2026-01-01", "territory": "FR", "plan_code": "individual", "currency": "EUR",
          "net_revenue_eur": 300, "royalty_cost_eur": 140.5},
+    ],
+    "rpt_campaign_audience": [
+        {"campaign": "digest", "account_id": "a", "send_on": "2026-01-02", "outcome": "included", "country": "DE"},
+        {"campaign": "digest", "account_id": "b", "send_on": "2026-01-02", "outcome": "holdout", "country": "DE"},
+        {"campaign": "digest", "account_id": "c", "send_on": "2026-01-02", "outcome": "included", "country": "FR"},
+    ],
+    "fct_quarantine": [
+        {"backend": "billing", "table_name": "payments", "arrived_on": "2026-01-02", "layer": "door", "reason": "late",
+         "rows_quarantined": 3},
     ],
     "rpt_campaign_outcomes": [
         {"campaign": "digest", "period": "2026-W01", "first_on": "2026-01-02", "mails": 40, "listened": 30,
@@ -198,10 +207,13 @@ OF_OTHERS = [
     ("mrr", ["currency"], [("EUR", 14.99), ("GBP", 8)]),
     ("mrr_movement", ["category"], [("expansion", 5), ("new", 17.99)]),
     ("royalty_cost", ["country"], [("DE", 60), ("FR", 140.5)]),
+    ("royalty_pools_pro_rata", ["plan_code"], [("individual", 61)]),
     ("royalty_margin", ["month"], [("2026-01-01", 199.5)]),
     ("royalty_margin_rate", ["plan_code"], [("individual", 199.5 / 400)]),
     ("email_conversion_rate", ["campaign"], [("digest", 0.7)]),
     ("email_uplift", ["month"], [("2026-01-01", 0.2)]),
+    ("mail_audience", ["outcome"], [("holdout", 1), ("included", 2)]),
+    ("rows_quarantined", ["backend"], [("billing", 3)]),
 ]  # fmt: skip
 
 

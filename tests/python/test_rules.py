@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from compiled import manifest
 
 from scripts import rules
-from scripts.rules import RULES, findings, unexcused
+from scripts.pages import Page, pages
+from scripts.rules import RULES, exported, findings, unexcused
 
 MODEL = {
     "resource_type": "model", "name": "fct_things", "unique_id": "model.nightshift.fct_things",
@@ -52,9 +53,12 @@ def project(**changes):
             "source.nightshift.shop.things": {
                 "resource_type": "source",
                 "name": "things",
+                "source_name": "shop",
                 "unique_id": "source.nightshift.shop.things",
             }
         },
+        "exposures": {},
+        "metrics": {},
         "groups": {"group.core": {"name": "core", "owner": {"name": "Data platform"}}},
         "unit_tests": {"one": {"model": changes.get("unit_tested", "fct_things")}, "two": {"model": "secret"}},
     }
@@ -78,14 +82,54 @@ BREAKS = {
     "money_is_exact": {
         "columns": {"price_amount": {"name": "price_amount", "description": "Price.", "data_type": "double"}}
     },
-}
+    "a_business_mart_says_what_it_is_for": {"fqn": ["nightshift", "marts", "business", "fct_things"]},
+    "business_marts_join_backends": {"fqn": ["nightshift", "marts", "business", "fct_things"]},
+    "who_reads_the_marts_is_known": {
+        "name": "audience_things", "original_file_path": "campaigns/things/audience_things.sql",
+    },
+}  # fmt: skip
+SUMS = [
+    'data.read("select sum(streams) as streams from core.fct_things")',
+    'data.read("select streams / 2 as half from core.fct_things")',
+    'data.read("select cast(streams as double) as streams from core.fct_things")',
+    'data.read("select plan from core.fct_things group by plan")',
+    'data.read("select a.plan from core.fct_things as a inner join core.secret as b on a.id = b.id")',
+    'data.read(f"select {column} from core.fct_things")',
+    'data.ask(["streams"])["streams"] / 2',
+    'data.ask(["streams"])["streams"].sum()',
+    "data.ask([name])",
+]
 
 
 def test_a_project_that_keeps_the_rules_breaks_none():
     assert findings(project()) == []
 
 
-@pytest.mark.parametrize("rule", [rule.__name__ for rule in RULES])
+@pytest.mark.parametrize("text", SUMS)
+def test_a_page_that_computes_is_found(text):
+    known = 'data.ask(["streams"], ["day"])\ndata.read("select * from core.fct_things where streams > 1 limit 3")\n'
+    assert list(Page("one", known).problems()) == []
+    found = findings(project(), [Page("one", known + text)])
+    assert [f.name for f in found if f.rule == "a_page_computes_nothing"] == ["page_one"], found
+
+
+def test_what_is_read_has_an_exposure_that_says_so():
+    found = project()
+    page = Page("one", 'data.read("select * from core.fct_things")')
+    told = {"name": "page_one", "owner": {"email": "a@example.com"}, "depends_on": {"nodes": []}}
+    for nodes, problem in {
+        (): "has no exposure",
+        ("model.nightshift.secret",): "fct_things, secret too many or missing",
+        ("model.nightshift.fct_things",): None,
+    }.items():
+        found["exposures"] = {"exposure.page_one": told | {"depends_on": {"nodes": list(nodes)}}}
+        problems = [f.problem for f in findings(found, [page])]
+        assert problems == [] if problem is None else problem in problems[0]
+    assert "page_one" in [f.name for f in findings(found)], "a page that is gone"
+    assert [f.name for f in findings(found, [page], {"lists"})] == ["export_lists"]
+
+
+@pytest.mark.parametrize("rule", [rule.__name__ for rule in RULES if rule.__name__ in BREAKS])
 def test_each_rule_finds_who_breaks_it(rule):
     broken = {finding.rule for finding in findings(project(**BREAKS[rule]))}
     assert rule in broken
@@ -105,14 +149,21 @@ def test_an_inner_join_may_say_or():
 def test_what_to_do_about_a_broken_rule_is_said(monkeypatch):
     monkeypatch.setattr(rules, "parsed", lambda: project(unit_tested="another"))
     monkeypatch.setattr(rules, "unexcused", lambda found: found)
+    monkeypatch.setattr(rules, "pages", list)
+    monkeypatch.setattr(rules, "exported", set)
     result = CliRunner().invoke(rules.rules)
     assert "fct_things: has no unit test (a_mart_has_a_unit_test)" in result.output
     assert str(result.exception).startswith("1 broken rule: repair the model")
     assert 'seeds/rule_exceptions.csv: a_mart_has_a_unit_test,fct_things,"why' in str(result.exception)
 
 
+def test_every_rule_is_seen_to_be_broken():
+    assert {rule.__name__ for rule in RULES} == {*BREAKS, "a_page_computes_nothing"}
+
+
 def test_this_project_keeps_the_rules():
-    assert unexcused(findings(manifest())) == []
+    assert len(pages()) >= 8 and len(exported()) >= 5
+    assert unexcused(findings(manifest(), pages(), exported())) == []
 
 
 def test_an_exception_has_a_reason_and_goes_when_it_is_no_longer_needed(tmp_path):

@@ -11,16 +11,17 @@ select
     cast(grain as {{ dbt.type_string() }}) as grain,
     cast(owner as {{ dbt.type_string() }}) as owner,
     cast(freshness as {{ dbt.type_string() }}) as freshness,
-    cast(questions as {{ dbt.type_string() }}) as questions
+    cast(questions as {{ dbt.type_string() }}) as questions,
+    cast(caveats as {{ dbt.type_string() }}) as caveats
 from (
     values
     {%- for line in data_dictionary() %}
     {{ line }}{{ ',' if not loop.last }}
     {%- else %}
-    (null, null, null, null, null, null, null, null, null, null, null, false)
+    (null, null, null, null, null, null, null, null, null, null, null, null, false)
     {%- endfor %}
 ) as words (
-    mart_schema, mart_name, column_name, data_type, meaning, unit, grain, owner, freshness, questions, column_position,
-    is_personal
+    mart_schema, mart_name, column_name, data_type, meaning, unit, grain, owner, freshness, questions, caveats,
+    column_position, is_personal
 )
 where mart_name is not null

@@ -35,7 +35,11 @@ select
     cast(pools.pro_rata_amount as decimal(18, 2)) as pro_rata_amount,
     cast(pools.user_centric_amount as decimal(18, 2)) as user_centric_amount,
     {{ from_cents(euro_cents('pools.net_revenue_amount', 'rates')) }} as net_revenue_eur,
-    {{ from_cents(euro_cents('pools.paid_amount + pools.suspended_amount', 'rates')) }} as royalty_cost_eur
+    {{ from_cents(euro_cents('pools.paid_amount + pools.suspended_amount', 'rates')) }} as royalty_cost_eur,
+    {{ from_cents(euro_cents('pools.suspended_amount', 'rates')) }} as suspended_eur,
+    {{ from_cents(euro_cents('pools.pool_amount', 'rates')) }} as pool_eur,
+    {{ from_cents(euro_cents('pools.pro_rata_amount', 'rates')) }} as pro_rata_eur,
+    {{ from_cents(euro_cents('pools.user_centric_amount', 'rates')) }} as user_centric_eur
 from pools
 inner join {{ ref('dim_exchange_rate') }} as rates
     on rates.currency = pools.currency
