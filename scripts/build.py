@@ -24,6 +24,7 @@ from scripts.history import nodes_run
 from scripts.home import folder
 from scripts.landed import newest_arrival
 from scripts.lock import night_lock
+from scripts.settled import Settled, forget, leave_out, remember, settled
 from scripts.warehouse import NEWEST_CHECKS, get_day, set_day, warehouse
 
 REPORT = "build.json"
@@ -83,7 +84,8 @@ def build(
     interrupted build; run it again and it goes on where it stopped. What a failing test leaves in the warehouse is
     not published.
 
-    Unit tests look at definitions only. Once they have all passed they are not repeated until a definition changes.
+    Unit tests look at definitions only. Once they have all passed they are not repeated until a definition changes; nor
+    are views made again. If nothing at all has changed since a build of everything ended well, nothing is asked.
 
     \b
     Examples
@@ -101,12 +103,22 @@ def build(
         with warehouse() as connection:
             prepare(connection, day)
             since = last_sequence(connection)
+            is_whole = not (select or exclude or full_tests)
+            standing = settled(connection, manifest(), day) if is_whole else Settled()
+            if standing.everything:
+                say("build", f"as of {day}: nothing has changed since everything was built and passed its tests")
+                return DONE
+            leave_out(connection, standing.nodes)
+        forget()
         fault_point("build:before-dbt")
         selection = [*_options("--select", select), *_options("--exclude", exclude)]
         selection += _options("--state", [state] if state else [])
         definitions = fingerprint.of_models()
         is_known_good = not full_tests and read_json(folder("warehouse") / UNIT_TESTS) == {"passed": definitions}
         left_out = ["--exclude-resource-type", "unit_test"] if is_known_good else []
+        if standing.nodes:
+            names = [node.split(".")[-1] for node in standing.nodes]
+            left_out += ["--indirect-selection", "empty", "--exclude", *names]
         run = run_dbt(["build", *selection, *left_out], lock, {"NIGHTSHIFT_TEST_ALL": "1"} if full_tests else None)
         fault_point("build:after-dbt")
         if not selection and not is_known_good and _unit_tests_passed(run):
@@ -116,7 +128,9 @@ def build(
             _tell_problems(run)
             return FAILED
         with warehouse() as connection:
-            report = _report(run, connection, since, day)
+            report = _report(run, connection, since, day, standing.nodes)
+            if is_whole and run.exit_code == DONE:
+                remember(connection, definitions, day)
         replace_json(folder("warehouse") / REPORT, report)
         learn(report["rebuilt"])
     _tell(report, run, time.monotonic() - began)
@@ -280,7 +294,9 @@ def _unit_tests_passed(run: Run) -> bool:
     return bool(run.results) and all(r.status == "pass" for r in run.results if r.node.startswith("unit_test."))
 
 
-def _report(run: Run, connection: duckdb.DuckDBPyConnection, since: int, day: date | None) -> dict[str, Any]:
+def _report(
+    run: Run, connection: duckdb.DuckDBPyConnection, since: int, day: date | None, standing: list[str]
+) -> dict[str, Any]:
     """All that later steps, ``status`` and people may want to know of this build."""
     project = manifest()
     rows = connection.execute(REBUILT, {"since": since}).fetchall() if last_sequence(connection) else []
@@ -293,7 +309,7 @@ def _report(run: Run, connection: duckdb.DuckDBPyConnection, since: int, day: da
         "identity": str(connection.execute("select id from ops.identity").fetchone()[0]),
         "marts": marts(project),
         "rebuilt": [{"model": model, **what, "seconds": round(seconds.get(model, 0), 2)} for model, what in rebuilt],
-        "models": sum(result.node.startswith("model.") for result in run.results),
+        "models": len(standing) + sum(result.node.startswith("model.") for result in run.results),
         "tests": sum(result.node.startswith(("test.", "unit_test.")) for result in run.results),
         "nodes": nodes_run(run, rebuilt, project),
         "failed": [asdict(result) for result in run.results if result.is_bad],

@@ -49,6 +49,7 @@ POINTS: dict[str, str] = {
     "build:swap-committed": "it has, and nothing below is built",
     "build:inside-certification": "everything is built; of one domain it is known whether its tests passed",
     "build:after-dbt": "everything is built and tested, there is no report of it",
+    "build:before-settled": "it is not known yet that all of it ended well",
     "publish:after-file": "one file of a run is whole, under a hidden name",
     "publish:after-facts": "one mart's days are written as Parquet",
     "publish:before-rename": "a run is whole, under its hidden name",

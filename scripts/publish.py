@@ -183,15 +183,14 @@ def _record_releases(connection: duckdb.DuckDBPyConnection, shown: Published | N
     identity = str(connection.execute("select id from ops.identity").fetchone()[0])
     if shown is None or shown.identity != identity:
         return
-    connection.execute("begin")
-    for domain in shown.domains.values():
-        if domain.sequence is not None and domain.late_since is None:
-            connection.execute(
-                "insert into ops.releases select $domain, $sequence, $run, current_timestamp::timestamp "
-                "where not exists (select 1 from ops.releases where domain = $domain and run_id = $run)",
-                {"domain": domain.name, "sequence": domain.sequence, "run": shown.run_id},
-            )
-    connection.execute("commit")
+    with _one_transaction(connection):
+        for domain in shown.domains.values():
+            if domain.sequence is not None and domain.late_since is None:
+                connection.execute(
+                    "insert into ops.releases select $domain, $sequence, $run, current_timestamp::timestamp "
+                    "where not exists (select 1 from ops.releases where domain = $domain and run_id = $run)",
+                    {"domain": domain.name, "sequence": domain.sequence, "run": shown.run_id},
+                )
 
 
 def _plan(connection: duckdb.DuckDBPyConnection, report: dict[str, Any], current: Published | None) -> Published:
@@ -382,14 +381,27 @@ def _fill(
             columns = [row[0] for row in connection.execute(f"describe {rows}").fetchall()]
             rows = rows_for_everybody(f"{source}.{mart.relation()}", columns, mart.few_people)
             hidden[mart.key] = hash_of_days(_hash_table(connection, f"({rows})", mart.day)[0])
-        connection.execute(f"create table {made} as {rows}")
-        if source == live:
-            about = described[mart.key]
-            _comment(connection, made, about["description"], about["columns"])
-        else:
-            _copy_comments(connection, source, mart, made)
+        # one transaction a mart: each column's comment by itself would be written through to the disk
+        with _one_transaction(connection):
+            connection.execute(f"create table {made} as {rows}")
+            if source == live:
+                about = described[mart.key]
+                _comment(connection, made, about["description"], about["columns"])
+            else:
+                _copy_comments(connection, source, mart, made)
     _make_health(connection, planned, file)
     return hidden
+
+
+@contextmanager
+def _one_transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    connection.execute("begin")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
 
 
 def _copy_comments(connection: duckdb.DuckDBPyConnection, source: str, mart: Mart, made: str) -> None:

@@ -26,6 +26,7 @@
   ops.domain_checks append-only; which domains' models and tests passed, up to which point of the ledger.
   ops.releases      append-only, by publish: up to which point of the ledger a domain has been published.
   ops.plan          what the last plan found stale.
+  ops.settled       by ./nightshift build: nodes that are left out because they stand as the last good build left them.
   What the landing holds (copied from its manifests at the start of each run)
   ops.settings      by the caller: the day after which arrivals are hidden, if any.
   ops.horizon       the newest day of arrival that this run sees.
@@ -49,6 +50,7 @@
     'slices': 'sequence bigint, relation varchar, from_day date, to_day date, version varchar',
     'domain_checks': 'domain varchar, ledger_sequence bigint, passed boolean, failures varchar, checked_at timestamp',
     'releases': 'domain varchar, sequence bigint, run_id varchar, released_at timestamp',
+    'settled': 'node varchar',
     'plan': 'relation varchar, day date, reason varchar, row_count bigint',
   }) }}
 {% endmacro %}

@@ -165,6 +165,14 @@ def test_a_night_with_nothing_new_says_so_and_starts_no_build(project):
     assert list((project.home / "landing/nightshift/runs").glob("dt=*/*")) == run_row
 
 
+def test_a_build_asks_nothing_unless_something_may_be_stale(project):
+    assert "nothing has changed since everything was built" in project.run("build").stdout
+    with duckdb.connect(str(project.home / "warehouse/warehouse.duckdb")) as connection:
+        connection.execute("drop table core.dim_track")
+    assert project.run("build").returncode == DONE
+    assert "dim_track" in project.rebuilt(), "a table somebody dropped is missed"
+
+
 def test_missed_nights_are_made_up_in_order(project):
     for day in (3, 5):
         project.arrive(f"2026-01-0{day}")
