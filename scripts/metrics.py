@@ -97,25 +97,16 @@ class Metrics:
 
         ``where`` are SQL conditions on dimensions by name (``country = 'DE'``) and on ``day``.
         """
-        from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
-        from metricflow_semantics.errors.error_classes import InvalidQueryException
-
         self._known(metrics)
-        names = [self._name(metrics, item) for item in by]
-        over_time = any(item in GRAINS for item in by)
-        request = MetricFlowQueryRequest.create(
-            metric_names=list(metrics),
-            group_by_names=names,
-            where_constraints=[self._condition(metrics, text) for text in where] or None,
-            order_by_names=names,
-            # What is summed up over time would go on for all the days of the calendar.
-            **({"time_constraint_start": FIRST_DAY, "time_constraint_end": self.last_day} if over_time else {}),
-            limit=limit,
-        )
-        try:
-            sql = self._engine.explain(request).sql_statement.sql
-        except InvalidQueryException as error:
-            raise Stop(f"this cannot be asked: {_first_reason(str(error))}", USAGE) from None
+        alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+        for metric in metrics:
+            # Metrics of different marts call the same dimension by different names.
+            names = tuple(self._name(metric, item) for item in by)
+            conditions = tuple(self._condition(metric, text) for text in where)
+            alike.setdefault((names, conditions), []).append(metric)
+        parts = [(self._sql(group, *how, limit), how[0], group) for how, group in alike.items()]
+        sql = parts[0][0] if len(parts) == 1 else _beside_each_other(parts, by, metrics, limit)
+        names = parts[0][1] if len(parts) == 1 else tuple(by)
         with duckdb.connect(config=settings()) as connection:
             # dbt's relations carry the warehouse's name; the published file is attached under it.
             connection.execute(f"attach '{str(self.file).replace(chr(39), chr(39) * 2)}' as warehouse (read_only)")
@@ -133,6 +124,26 @@ class Metrics:
             rows = [tuple(v.date() if isinstance(v, datetime) else v for v in row) for row in found.fetchall()]
             return Answer(columns, rows, sql)
 
+    def _sql(self, metrics: list[str], names: tuple[str, ...], conditions: tuple[str, ...], limit: int | None) -> str:
+        """MetricFlow's SQL for metrics that share the names of what they are asked by."""
+        from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
+        from metricflow_semantics.errors.error_classes import InvalidQueryException
+
+        over_time = any(name.startswith("metric_time") for name in names)
+        request = MetricFlowQueryRequest.create(
+            metric_names=metrics,
+            group_by_names=list(names),
+            where_constraints=list(conditions) or None,
+            order_by_names=list(names),
+            # What is summed up over time would go on for all the days of the calendar.
+            **({"time_constraint_start": FIRST_DAY, "time_constraint_end": self.last_day} if over_time else {}),
+            limit=limit,
+        )
+        try:
+            return self._engine.explain(request).sql_statement.sql
+        except InvalidQueryException as error:
+            raise Stop(f"this cannot be asked: {_first_reason(str(error))}", USAGE) from None
+
     def _known(self, metrics: Sequence[str]) -> None:
         for metric in metrics:
             if metric not in self._names:
@@ -140,18 +151,15 @@ class Metrics:
                 hint = f" (is it {' or '.join(close[:3])}?)" if close else ""
                 raise Stop(f"there is no metric {metric}{hint}; `./nightshift metrics` lists them", USAGE)
 
-    def _name(self, metrics: Sequence[str], item: str) -> str:
+    def _name(self, metric: str, item: str) -> str:
         """MetricFlow's name of a dimension that people call by its own."""
         if item in GRAINS:
             return f"metric_time__{item}"
-        for metric in metrics:
-            for name in self.dimensions_named(metric):
-                if name.split("__")[-1] == item or name == item:
-                    return name
-        known = sorted({name.split("__")[-1] for name in self.dimensions_named(metrics[0])})
-        raise Stop(
-            f"{metrics[0]} cannot be asked by {item}; it can by {', '.join(['day, week, month', *known])}", USAGE
-        )
+        for name in self.dimensions_named(metric):
+            if name.split("__")[-1] == item or name == item:
+                return name
+        known = sorted({name.split("__")[-1] for name in self.dimensions_named(metric)})
+        raise Stop(f"{metric} cannot be asked by {item}; it can by {', '.join(['day, week, month', *known])}", USAGE)
 
     def dimensions_named(self, metric: str) -> list[str]:
         """MetricFlow's names of what a metric can be asked by."""
@@ -163,9 +171,9 @@ class Metrics:
             }
         )
 
-    def _condition(self, metrics: Sequence[str], text: str) -> str:
+    def _condition(self, metric: str, text: str) -> str:
         """A condition in MetricFlow's words: the names of dimensions wrapped, everything else as it is."""
-        names = {name.split("__")[-1]: name for metric in metrics for name in self.dimensions_named(metric)}
+        names = {name.split("__")[-1]: name for name in self.dimensions_named(metric)}
         parts = re.split(r"('(?:[^']|'')*')", text)
         for place, part in enumerate(parts):
             if part.startswith("'"):
@@ -175,6 +183,24 @@ class Metrics:
                 part = re.sub(rf"\b{re.escape(own)}\b(?!')", f"{{{{ Dimension('{name}') }}}}", part)
             parts[place] = part
         return "".join(parts)
+
+
+def _beside_each_other(
+    parts: Sequence[tuple[str, tuple[str, ...], list[str]]],
+    by: Sequence[str],
+    metrics: Sequence[str],
+    limit: int | None,
+) -> str:
+    """One query of the answers of several marts: a row for each combination that any of them has."""
+    selects = []
+    for sql, names, group in parts:
+        keys = [f'"{name}" as "{item}"' for name, item in zip(names, by, strict=True)]
+        values = [f'"{metric}"' if metric in group else f'null as "{metric}"' for metric in metrics]
+        selects.append(f"select {', '.join([*keys, *values])} from (\n{sql}\n) as part")
+    shown = [*(f'"{item}"' for item in by), *(f'max("{metric}") as "{metric}"' for metric in metrics)]
+    together = "\nunion all\n".join(selects)
+    rest = " group by all order by all" if by else ""
+    return f"select {', '.join(shown)} from (\n{together}\n) as parts{rest}{f' limit {limit}' if limit else ''}"
 
 
 def _last_day(file: Path) -> datetime:

@@ -28,21 +28,27 @@ BACKENDS = load_all()
 
 
 @functools.cache
-def manifest(variables: str = "{}") -> dict[str, Any]:
-    """dbt's manifest with compiled SQL, made anew when anything it is made of changes."""
+def target(variables: str = "{}") -> Path:
+    """dbt's target folder with the manifests and compiled SQL, made anew when anything it is made of changes."""
     digest = hashlib.sha256(variables.encode())
     for folder in ("models", "campaigns", "macros", "seeds", "backends", "dbt_project.yml", "profiles.yml"):
         for path in sorted((ROOT / folder).rglob("*")) if (ROOT / folder).is_dir() else [ROOT / folder]:
             if path.is_file():
                 digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     home = Path(tempfile.gettempdir()) / f"nightshift-compiled-{os.getuid()}" / digest.hexdigest()[:16]
-    found = home / "target" / "manifest.json"
+    found = home / "target"
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes; one compiles, the others wait for it
         if not found.exists():
             _compile(home, variables)
-    return json.loads(found.read_text())
+    return found
+
+
+@functools.cache
+def manifest(variables: str = "{}") -> dict[str, Any]:
+    """dbt's manifest with compiled SQL."""
+    return json.loads((target(variables) / "manifest.json").read_text())
 
 
 def _compile(home: Path, variables: str) -> None:

@@ -270,6 +270,17 @@ def test_a_metric_is_what_sql_says_by_hand(asked, metric, by, key, number, table
     assert found
 
 
+def test_metrics_of_several_marts_stand_beside_each_other(asked):
+    """Each as it is when asked alone, a row for whatever any of them has, the names in the order asked."""
+    together = asked.ask(["streams", "net_revenue", "plays"], ["month", "country"], ["country in ('DE', 'FR', 'ZZ')"])
+    assert together.columns == ["month", "country", "streams", "net_revenue", "plays"]
+    for place, metric in enumerate(["streams", "net_revenue", "plays"], 2):
+        alone = asked.ask([metric], ["month", "country"], ["country in ('DE', 'FR', 'ZZ')"]).rows
+        assert alone and {row[:2]: row[place] for row in together.rows if row[place] is not None} == {
+            row[:2]: row[2] for row in alone if row[2] is not None
+        }
+
+
 def test_what_cannot_be_asked_is_said(asked):
     for question, words in {
         ("nope",): "there is no metric nope",
