@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import html
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
@@ -25,12 +25,14 @@ from scripts.files import point_link, replace_json
 from scripts.home import folder
 
 STYLE = """
-body { font: 13px/1.4 sans-serif; margin: 2em auto; max-width: 62em; color: #222 }
+body { font: 13px/1.4 sans-serif; margin: 2em auto; max-width: 62em; padding: 0 1em; color: #222 }
 h1 { font-size: 1.5em; margin: 0 } h2 { font-size: 1.1em; margin: 1.6em 0 .4em }
-table { border-collapse: collapse; width: 100% } th, td { padding: .15em .5em; text-align: left; vertical-align: top }
+table { border-collapse: collapse; width: 100% }
+th, td { padding: .15em .5em; text-align: left; vertical-align: baseline }
 th { border-bottom: 1px solid #888 } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 tr.total td { border-top: 1px solid #888; font-weight: bold } td.id { color: #888; font: 11px monospace }
-@media print { body { margin: 0; max-width: none } thead { display: table-header-group } tr { break-inside: avoid } }
+@media print { body { margin: 0; padding: 0; max-width: none }
+  thead { display: table-header-group } tr { break-inside: avoid } }
 """
 KINDS = {
     "brought forward": "Balance brought forward",
@@ -121,24 +123,29 @@ def page(lines: list[dict[str, object]], titles: dict[str, str]) -> str:
         rate = group[0]["exchange_rate"]
         at = "" if own == currency else f", converted at {rate} {currency} for 1 {own}"
         out.append(f"<h2>{KINDS[kind]}: plays of {played:%B %Y} in {own}{at}</h2>")
+        # Of a statement in the currency of the pool one amount says it all.
+        named = ("amount",) if own == currency else ("amount", "statement_amount")
+        heads = "".join(f"<th class=n>{code}" for code in (own, currency)[: len(named)])
         out.append(
             "<table><thead><tr><th>Recording<th>Country<th>Plan<th>Cause<th class=n>Streams"
-            f"<th class=n>{own}<th class=n>{currency}<th>Line</thead><tbody>"
+            f"{heads}<th>Line</thead><tbody>"
         )
         for row in group:
             title = html.escape(titles.get(str(row["recording_id"]), str(row["recording_id"])))
             out.append(
                 f"<tr><td>{title}<td>{row['territory']}<td>{row['plan_code']}<td>{row['cause'] or ''}"
-                f"<td class=n>{row['streams']:,}<td class=n>{row['amount']:,}<td class=n>{row['statement_amount']:,}"
+                f"<td class=n>{row['streams']:,}{_amounts(row[name] for name in named)}"
                 f"<td class=id>{row['statement_line_id']}"
             )
-        totals = [sum((row[name] for row in group), Decimal("0.00")) for name in ("amount", "statement_amount")]
+        totals = _amounts(sum((row[name] for row in group), Decimal("0.00")) for name in named)
         streams = sum(row["streams"] for row in group)
-        out.append(
-            f"<tr class=total><td colspan=4>Together<td class=n>{streams:,}<td class=n>{totals[0]:,}"
-            f"<td class=n>{totals[1]:,}<td></table>"
-        )
+        out.append(f"<tr class=total><td colspan=4>Together<td class=n>{streams:,}{totals}<td></table>")
     return "\n".join(out) + "\n"
+
+
+def _amounts(values: Iterable[Decimal]) -> str:
+    """Cells of amounts."""
+    return "".join(f"<td class=n>{value:,}" for value in values)
 
 
 FILES: dict[str, Callable[[date, date], dict[str, bytes]]] = {

@@ -75,12 +75,26 @@ def _nights(kept: Mapping[str, Any]) -> str:
     )
 
 
+def _royalties(kept: Mapping[str, Any]) -> str:
+    head = ["step", "on the wall, s", "of the processor, s"]
+    rows = [[name, step["seconds"], step["cpu_seconds"]] for name, step in kept["steps"].items()]
+    lines = kept["rows"]["royalties.fct_statement_lines"]
+    return (
+        f"{kept['plays']:,} plays, {kept['listeners']:,} listeners, {kept['recordings']:,} recordings; {lines:,} lines "
+        f"of statements come of them.\n\n{_markdown(head, rows)}\n\n"
+        f"Allocations, lines and statements cost **{kept['times_the_bare_group_by_cpu']}** times the processor time of "
+        f"the bare `group by` ({kept['times_the_bare_group_by']} times on the wall), at most {kept['peak_gb']} GB."
+    )
+
+
 def _lines(kept: Mapping[str, Any]) -> str:
     return "\n\n".join(_markdown(part["head"], part["rows"]) for part in kept["tables"])
 
 
+SMALL_MONTH = "--plays 3000000 --listeners 20000 --recordings 300000"
 PAGES: dict[str, tuple[Callable[[Mapping[str, Any]], str], str]] = {
     "nights": (_nights, ".venv/bin/python -m scripts.bench.nights"),
+    "royalties": (_royalties, f".venv/bin/python -m scripts.bench.royalties {SMALL_MONTH}"),
     "simulate": (_lines, ".venv/bin/python -m scripts.bench.simulate"),
     "land": (_lines, ".venv/bin/python -m scripts.bench.land --threads 1 --threads 2"),
 }

@@ -1,6 +1,6 @@
 """A month of royalties at size: both allocations and all statements against DuckDB's bare group by over the same plays.
 
-    .venv/bin/python -m scripts.bench.royalties --plays 30000000 --json royalties.json
+    .venv/bin/python -m scripts.bench.royalties --plays 30000000
 
 The models' own SQL, as dbt compiles it, over a month made on the spot: listeners in fifteen countries and four plans,
 recordings by Zipf's law. The nights' part (plays to daily aggregates) is told apart: the month itself never reads a
@@ -23,6 +23,7 @@ from pathlib import Path
 import click
 import duckdb
 
+from scripts.bench.page import keep
 from scripts.home import PROJECT
 
 MONTH = "2026-01-01"
@@ -136,11 +137,8 @@ def timed(found: dict[str, dict[str, float]], name: str) -> Iterator[None]:
 @click.option("--memory", default="7GB", show_default=True, help="DuckDB's memory limit.")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--home", type=click.Path(path_type=Path), help="Where the month is made (default: a temporary folder).")
-@click.option("--json", "json_to", type=click.Path(path_type=Path), help="Write the figures here, too.")
-def main(
-    plays: int, listeners: int, recordings: int, memory: str, threads: int, home: Path | None, json_to: Path | None
-) -> None:
-    """Run it."""
+def main(plays: int, listeners: int, recordings: int, memory: str, threads: int, home: Path | None) -> None:
+    """Run it, and keep the figures for docs/performance.md."""
     with tempfile.TemporaryDirectory(dir=home) as name:
         folder = Path(name)
         models = compiled(folder)
@@ -188,8 +186,7 @@ def main(
         "pools_that_are_off": off, "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
     }  # fmt: skip
     click.echo(json.dumps(result, indent=1))
-    if json_to:
-        json_to.write_text(json.dumps(result, indent=1) + "\n")
+    keep("royalties", result)
 
 
 def run(connection: duckdb.DuckDBPyConnection, models: dict[str, tuple[str, str]], name: str) -> None:

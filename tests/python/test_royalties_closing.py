@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -303,6 +305,26 @@ def test_files_are_reports_of_the_profile_and_the_same_when_written_again(closed
     assert dsr.problems(path.name, content) == []
     page = (closed.home / "exports/royalty-statements/2026-01/h4.html").read_text()
     assert "Royalty statement January 2026" in page and "A | title – Somebody" in page and "1.06" in page
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(not shutil.which("chromium"), reason="wants Chromium (Debian: chromium)")
+def test_a_browser_shows_and_prints_a_statement_within_its_page(closed, tmp_path):
+    """On a window as wide as a sheet of A4 nothing of the page is beyond its edge, and it prints as one sheet."""
+    page = (closed.home / "exports/royalty-statements/2026-01/h1.html").read_text()
+    fits = "<script>document.title = document.documentElement.scrollWidth <= innerWidth</script>"
+    (tmp_path / "page.html").write_text(page + fits)
+    browser = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile"]
+    shown = subprocess.run(
+        [*browser, "--window-size=794,1123", "--dump-dom", f"file://{tmp_path}/page.html"],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert "<title>true</title>" in shown.stdout, shown.stdout[:300] + shown.stderr[-300:]
+    subprocess.run(
+        [*browser, f"--print-to-pdf={tmp_path}/page.pdf", f"file://{tmp_path}/page.html"],
+        capture_output=True, timeout=300, check=True,
+    )  # fmt: skip
+    assert len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "page.pdf").read_bytes())) == 1
 
 
 BROKEN = {
