@@ -72,10 +72,18 @@ REBUILT = """
 @click.option("--exclude", multiple=True, help="What to leave out, in the same syntax.")
 @click.option("--full-tests", is_flag=True, help="Let tests look at all days, not only at those that changed.")
 @click.option(
+    "--unit-tests/--no-unit-tests", default=True, help="Unit tests too, unless these definitions passed them."
+)
+@click.option(
     "--state", type=click.Path(exists=True, file_okay=False), help="Folder of the manifest that state: selects against."
 )
 def build(
-    on_day: datetime | None, select: tuple[str, ...], exclude: tuple[str, ...], full_tests: bool, state: str | None
+    on_day: datetime | None,
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    full_tests: bool,
+    unit_tests: bool,
+    state: str | None,
 ) -> int:
     """Make the models from what has landed, test them, rebuild only what is made of something else than before.
 
@@ -84,8 +92,9 @@ def build(
     interrupted build; run it again and it goes on where it stopped. What a failing test leaves in the warehouse is
     not published.
 
-    Unit tests look at definitions only. Once they have all passed they are not repeated until a definition changes; nor
-    are views made again. If nothing at all has changed since a build of everything ended well, nothing is asked.
+    Unit tests look at definitions, not at data. Once they have all passed they are not repeated until a definition
+    changes, and a night leaves them to whoever changes one (a build by hand, `make ci`, `make test`). Nor are views
+    made again while only data change; if nothing has changed since a build of everything ended well, nothing is asked.
 
     \b
     Examples
@@ -103,8 +112,11 @@ def build(
         with warehouse() as connection:
             prepare(connection, day)
             since = last_sequence(connection)
+            definitions = fingerprint.of_models()
+            is_known_good = not full_tests and read_json(folder("warehouse") / UNIT_TESTS) == {"passed": definitions}
+            leaves_unit_tests = is_known_good or not unit_tests
             is_whole = not (select or exclude or full_tests)
-            standing = settled(connection, manifest(), day) if is_whole else Settled()
+            standing = settled(connection, manifest(), day) if is_whole and leaves_unit_tests else Settled()
             if standing.everything:
                 say("build", f"as of {day}: nothing has changed since everything was built and passed its tests")
                 return DONE
@@ -113,15 +125,13 @@ def build(
         fault_point("build:before-dbt")
         selection = [*_options("--select", select), *_options("--exclude", exclude)]
         selection += _options("--state", [state] if state else [])
-        definitions = fingerprint.of_models()
-        is_known_good = not full_tests and read_json(folder("warehouse") / UNIT_TESTS) == {"passed": definitions}
-        left_out = ["--exclude-resource-type", "unit_test"] if is_known_good else []
+        left_out = ["--exclude-resource-type", "unit_test"] if leaves_unit_tests else []
         if standing.nodes:
             names = [node.split(".")[-1] for node in standing.nodes]
             left_out += ["--indirect-selection", "empty", "--exclude", *names]
         run = run_dbt(["build", *selection, *left_out], lock, {"NIGHTSHIFT_TEST_ALL": "1"} if full_tests else None)
         fault_point("build:after-dbt")
-        if not selection and not is_known_good and _unit_tests_passed(run):
+        if not selection and not leaves_unit_tests and _unit_tests_passed(run):
             replace_json(folder("warehouse") / UNIT_TESTS, {"passed": definitions})
         if run.exit_code and not run.results:
             # the project could not even be read: the last build's report still says what is in the warehouse

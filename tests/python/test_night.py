@@ -166,6 +166,7 @@ def test_a_night_with_nothing_new_says_so_and_starts_no_build(project):
 
 
 def test_a_build_asks_nothing_unless_something_may_be_stale(project):
+    assert project.run("build").returncode == DONE
     assert "nothing has changed since everything was built" in project.run("build").stdout
     with duckdb.connect(str(project.home / "warehouse/warehouse.duckdb")) as connection:
         connection.execute("drop table core.dim_track")
@@ -312,7 +313,7 @@ def test_who_asked_is_forgotten_between_landing_and_building(tmp_path, monkeypat
         assert night._run(date(2026, 1, 1), lock) == STOPPED
     on = ["--on", "2026-01-01"]
     forget = [["vault", "erase", "--requests", *on]] if asked else []
-    build = [] if erased == STOPPED else [["build", *on]]
+    build = [] if erased == STOPPED else [["build", *on, "--no-unit-tests"]]
     assert called == [["land", *on], *forget, *build]
 
 
