@@ -394,13 +394,18 @@ def test_rollback_moves_the_link_back_and_the_next_publication_goes_forward(home
         run()
     (home / "exports/journal/2026-01-05-1").mkdir(parents=True)
     (home / "exports/journal/2026-01-04-1").mkdir(parents=True)
-    (home / "landing/nightshift/sends/dt=2026-01-05/0123").mkdir(parents=True)
+    for folder in ("2026-01-05-1-0123", "2026-01-05-10-4567", "2026-01-04-1-89ab"):
+        (home / "exports/search" / folder).mkdir(parents=True)
+    for table in ("sends", "closed_months", "decisions"):
+        (home / f"landing/nightshift/{table}/dt=2026-01-05/0123").mkdir(parents=True)
     run(rollback)
     assert current(home).name == "2026-01-04-1"
     said = capsys.readouterr()
     assert "export journal of 2026-01-05-1" in said.err
+    assert said.err.count("export search of") == 1, "the index of the run taken back, and no other"
     assert "2026-01-04-1; a backend" not in said.err
-    assert "mails sent after 2026-01-04 (1 day)" in said.err
+    for words in ("mails sent", "months closed", "payments decided"):
+        assert f"not taken back: {words} after 2026-01-04 (1 day)" in said.err
     run(rollback, "2026-01-03-1")
     assert amounts(home) == {1.0}
     with pytest.raises(Stop, match="no run 2025-12-31-1; kept are"):
