@@ -229,11 +229,15 @@ def _land(wanted: Correction) -> dict[str, Any] | None:
         and (manifest := dump.manifest()).get("slot") == wanted.slot
         and manifest["files"]
     ]
-    if code:
+    if code and not mine:
         warn("correct", said.rstrip())
         raise Stop("it was refused; nothing was built of it", REFUSED)
     if not mine:
-        say("correct", f"this is what has landed of {wanted.table.label} about {wanted.slot} already")
+        say(
+            "correct",
+            f"this is what has landed of {wanted.table.label} about {wanted.slot} already; if it is not yet built, "
+            "./nightshift plan says so",
+        )
         return None
     return max(mine, key=lambda manifest: len(manifest["supersedes"]))
 

@@ -6,6 +6,8 @@ import re
 import subprocess
 
 import pytest
+import yaml
+from ledger_harness import ROOT
 from test_night import MANY_PLAYS, STREAMS, make
 
 from scripts.console import DONE, FAILED, USAGE
@@ -21,6 +23,17 @@ def git(project, *arguments):
 def review(project):
     done = project.run("ci", "--against", "main", "--output", str(project.root / "review.md"))
     return done, (project.root / "review.md").read_text()
+
+
+def test_the_workflow_runs_what_one_runs_at_one_s_desk():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    steps = [step for job in jobs.values() for step in job["steps"]]
+    made = [words[1] for step in steps if (words := step.get("run", "").split())[:1] == ["make"]]
+    assert made == ["test", "ci"]
+    targets = re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text())
+    assert set(made) <= set(targets)
+    for step in steps:
+        assert re.fullmatch(r"actions/[a-z-]+@v\d+\.\d+\.\d+", step.get("uses", "actions/none@v0.0.0")), "by version"
 
 
 @pytest.mark.nightly

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from ledger_harness import DAYS
+from test_night import make
 
 from scripts.console import DONE, FAILED, REFUSED, USAGE
 from scripts.simulate import write_days
@@ -22,6 +24,103 @@ WORLD = Settings(seed=7, days=38, members=300, artists=150, tracks=500, plays_pe
 WRONG_DAY = "2025-12-10"
 BOOKED = "select * exclude (gl_line_id) from finance.fct_journal_lines where posted_on < '2026-01-01' order by all"
 ISSUED = "select * from royalties.fct_statement_lines where statement_month < '2026-01-01' order by all"
+
+
+PLAYBACK = """
+backend: playback
+description: Plays.
+owner: {name: Playback team, email: playback@example.com}
+tables:
+  plays:
+    kind: log
+    description: One row per play.
+    files: "plays*.csv"
+    format: csv
+    key: [play_id]
+    event_at: played_at
+    columns:
+      play_id: {type: varchar, description: Id of the play.}
+      account_id: {type: varchar, description: Who listened.}
+      track_id: {type: varchar, description: The track.}
+      ms_played: {type: bigint, description: Milliseconds heard.}
+      played_at: {type: timestamp, description: When it began.}
+"""
+HEADER = "play_id,account_id,track_id,ms_played,played_at\n"
+
+
+def ship(project, day: str, plays: int) -> None:
+    folder = project.home / "inbox/playback" / day
+    folder.mkdir(parents=True)
+    (folder / "plays.csv").write_text(HEADER + "".join(lines(day, plays)))
+
+
+def lines(day: str, plays: int) -> list[str]:
+    return [f"{day}-{n},a{n % 3},t{n % 2 + 1},31000,{day} 08:00:00\n" for n in range(plays)]
+
+
+@pytest.mark.nightly
+def test_a_dump_is_replaced_after_a_preview_and_an_empty_warehouse_comes_out_the_same(tmp_path):
+    project = make(tmp_path / "project")
+    for file in (project.root / "backends").iterdir():
+        file.unlink()
+    (project.root / "backends/playback.yml").write_text(PLAYBACK)
+    for number, day in enumerate(DAYS, 4):
+        ship(project, day, number)
+        project.land(day, [("t1", "a1"), ("t2", "a2")], table="tracks")
+    done = project.run("night")
+    assert done.returncode == DONE, done.stdout + done.stderr
+    assert project.published("select sum(plays) from business.listening_daily") == [(4 + 5 + 6 + 7 + 8 + 9,)]
+    landed, before = sorted((project.home / "landing").rglob("_manifest.json")), project.hashes()
+
+    right, wrong_name = tmp_path / "plays-right.csv", tmp_path / "right.csv"
+    for file in (right, wrong_name):
+        file.write_text(HEADER + "".join(lines(DAYS[1], 3)))
+    command = ["correct", "playback.plays", DAYS[1], "--file", str(right)]
+    for asked, why in (
+        (
+            ["correct", "playback.plays", DAYS[1], "--file", str(wrong_name)],
+            "a file of playback.plays is called plays*.csv",
+        ),
+        (["correct", "playback.skips", DAYS[1], "--file", str(right)], "there is no landed table playback.skips"),
+        (
+            ["correct", "playback.plays", "2025-01-01", "--file", str(right)],
+            "nothing of playback.plays about 2025-01-01",
+        ),
+        ([*command, "--arrives", DAYS[1]], "it must arrive after what it corrects"),
+    ):
+        refused = project.run(*asked)
+        assert refused.returncode == USAGE and why in refused.stderr, refused.stderr
+
+    preview = project.run(*command, "--preview", "--diff")
+    assert preview.returncode == DONE, preview.stdout + preview.stderr
+    assert f"playback.plays about {DAYS[1]}: 3 rows instead of 5" in preview.stdout
+    assert re.search(rf"fct_plays +{DAYS[1]} +\d+ +changed: playback.plays", preview.stdout)
+    assert f"core.fct_plays (): 2 removed of 39 → 37 rows; {DAYS[1]}" in preview.stdout, "no key is promised"
+    assert sorted((project.home / "landing").rglob("_manifest.json")) == landed
+    assert not list((project.home / "inbox").rglob("*corrected*")) and not list((project.home / "scratch").iterdir())
+
+    done = project.run(*command, "--yes")
+    assert done.returncode == DONE, done.stdout + done.stderr
+    assert "which the preview did not say" not in done.stderr
+    assert project.rebuilt()["fct_plays"] == project.rebuilt()["listening_daily"] == [DAYS[1]]
+    assert project.hashes() == before, "readers see it with the next publication"
+    assert "is what has landed" in project.run(*command, "--yes").stdout
+
+    replayed = project.run("replay")
+    assert replayed.returncode == DONE, replayed.stdout + replayed.stderr
+    assert ", 0 differ" in replayed.stdout
+    with duckdb.connect(str(project.home / "warehouse/warehouse.duckdb")) as connection:
+        connection.execute(f"update business.listening_daily set plays = plays + 1 where played_on = '{DAYS[2]}'")
+        connection.execute(
+            "insert into ops.ledger by name "
+            "select (select max(sequence) + 1 from ops.ledger) as sequence, 'changed by hand' as output_hash, "
+            "columns(* exclude (sequence, output_hash)) from ops.fresh where relation = 'listening_daily' and day = ?",
+            [DAYS[2]],
+        )
+    replayed = project.run("replay")
+    assert replayed.returncode == FAILED and ", 1 differ" in replayed.stdout, replayed.stdout + replayed.stderr
+    assert f"changed played_on={DAYS[2]} plays 7 → 6" in replayed.stdout
+    assert f"there is: {DAYS[-1]}" in project.run("replay", "--to", "2024-01-01").stderr
 
 
 class Company:
