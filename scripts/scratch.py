@@ -80,7 +80,9 @@ def step(arguments: list[str], checkout: Path | None = None, **more: str) -> tup
 
     ``checkout``: with another checkout's code and models instead of this one's.
     """
-    environment = {name: value for name, value in os.environ.items() if name != HANDED_DOWN} | more
+    environment = {name: value for name, value in os.environ.items() if name != HANDED_DOWN}
+    # said, because another checkout would look for its own var/
+    environment |= {"NIGHTSHIFT_HOME": str(home()), **more}
     if checkout:
         path = filter(None, [str(checkout), environment.get("PYTHONPATH")])
         environment |= {"NIGHTSHIFT_PROJECT": str(checkout), "PYTHONPATH": os.pathsep.join(path)}

@@ -9,6 +9,8 @@ from test_night import make
 
 from scripts.console import DONE, FAILED, USAGE
 from scripts.estimate import estimate, learn
+from scripts.home import PROJECT, home
+from scripts.scratch import step
 
 
 def test_the_plan_shows_how_rows_would_differ_and_leaves_everything_alone(tmp_path):
@@ -35,6 +37,17 @@ def test_the_plan_shows_how_rows_would_differ_and_leaves_everything_alone(tmp_pa
     done = project.run("plan", "--diff")
     assert done.returncode == FAILED
     assert "no_such_column" in done.stderr
+
+
+def test_another_checkout_s_code_works_in_this_home(tmp_path, monkeypatch):
+    """Without NIGHTSHIFT_HOME a checkout's state lies in its own var/."""
+    module = tmp_path / "scripts/nightshift.py"
+    module.parent.mkdir()
+    (tmp_path / "scripts/__init__.py").touch()
+    module.write_text("import os; print(os.environ['NIGHTSHIFT_HOME'], os.environ['NIGHTSHIFT_PROJECT'])")
+    monkeypatch.delenv("NIGHTSHIFT_HOME", raising=False)
+    assert step(["build"], checkout=tmp_path) == (DONE, f"{home()} {tmp_path}\n")
+    assert home() == PROJECT / "var"
 
 
 @pytest.mark.parametrize(
