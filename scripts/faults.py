@@ -129,6 +129,8 @@ POINTS: dict[str, str] = {
     "sink:after-table": "one table is loaded, nobody sees it",
     "sink:before-swap": "the night's views are made beside those of before",
     "sink:after-swap": "readers see the night, what is old is still there",
+    "sink:before-delivery": "a backend's table has its rows, not committed",
+    "sink:after-delivery": "the backend sees them",
     "backup:after-file": "one file is copied, under the backup's hidden name",
     "backup:before-rename": "a backup is whole, under its hidden name",
     "backup:before-link": "it has its name, the link leads to the one before",

@@ -24,6 +24,7 @@ from scripts.faults import fault_point
 from scripts.home import folder
 from scripts.lock import night_lock
 from scripts.published import Mart, Published, current_folder
+from scripts.sink_backend import backend
 from scripts.warehouse import settings
 
 DATA, READER = "nightshift_data", "nightshift_reader"
@@ -51,7 +52,11 @@ def sink() -> None:
     Examples
       ./nightshift sink postgres --to "host=db.internal dbname=marts user=nightshift"
       ./nightshift sink postgres --to "$MARTS_DSN" --file business.duckdb      aggregates only
+      ./nightshift sink backend listener_segments --to "$BACKEND_DSN"          results, to whom acts on them
     """
+
+
+sink.add_command(backend)
 
 
 @sink.command()
