@@ -39,7 +39,7 @@ LAYERS = ("landing", "quarantine", "vault", "mail", "registry", "exports", "site
 # Written once and never again: what lies there may be shared with a backup.
 IMMUTABLE = ("landing", "registry", "published")
 # Made from the others, and of another state than what is restored.
-DERIVED = ("hourly",)
+DERIVED = ("hourly", "rebuild")
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Backup:
     layers: list[str]
     files: list[Entry] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)
+    forgotten: list[str] = field(default_factory=list)  # layers that were taken out of it again
 
     @staticmethod
     def read(path: Path) -> Backup | None:
@@ -70,7 +71,7 @@ class Backup:
         found = read_json(path / RECORD)
         if found is None:
             return None
-        known = {key: found[key] for key in ("id", "night", "made_at", "layers", "links")}
+        known = {key: found[key] for key in ("id", "night", "made_at", "layers", "links", "forgotten")}
         return Backup(**known, files=[Entry(**entry) for entry in found["files"]])
 
     def write(self, path: Path) -> None:
@@ -162,13 +163,13 @@ def restore(source: Path, replace: bool, without_vault: bool, wait: float) -> No
         if _finish():
             return
         path, found = _chosen(source)
-        if "vault" not in found.layers and not without_vault:
+        if "vault" in found.forgotten and not without_vault:
             raise Stop(f"{path} has no vault any more (see backup --vault-days); --without-vault takes it so", USAGE)
         if (held := next(_held(), None)) and not replace:
             raise Stop(f"{home()} is not empty ({held.relative_to(home())}, …); --replace if that may go", USAGE)
         _bring(path, found)
         fault_point("restore:before-swap")
-        inside = [Path(entry.path).name for entry in found.files if entry.path.startswith("warehouse/")]
+        inside = sorted({entry.path.split("/")[1] for entry in found.files if entry.path.startswith("warehouse/")})
         replace_json(home() / RESTORING / WHOLE, {"id": found.id, "layers": found.layers, "warehouse": inside})
         _finish()
     say(
@@ -296,6 +297,7 @@ def _forget_vaults(target: Path, newest: Backup, days: int) -> None:
     for old in _backups(target):
         if old.id != newest.id and "vault" in old.layers and (old.night or "") < oldest:
             old.layers.remove("vault")
+            old.forgotten.append("vault")
             old.files = [entry for entry in old.files if not entry.path.startswith("vault/")]
             old.write(target / old.id)
             fault_point("backup:before-forgetting")
@@ -408,6 +410,8 @@ def _replace_files(old: Path, new: Path, wanted: list[str]) -> None:
         if path.name not in wanted and path.suffix != ".lock":
             path.unlink() if path.is_file() else remove_folder(path)
     for path in sorted(new.iterdir()) if new.exists() else ():
+        if path.is_dir() and (old / path.name).exists():
+            remove_folder(old / path.name)
         path.replace(old / path.name)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import click
 import duckdb
 
-from scripts import console, fingerprint
+from scripts import console, deferred, fingerprint
 from scripts.console import DONE, FAILED, USAGE, Stop, count, duration, say
 from scripts.dbt_process import Run, manifest, run_dbt
 from scripts.estimate import estimate, learn
@@ -71,6 +71,7 @@ REBUILT = """
 )
 @click.option("--exclude", multiple=True, help="What to leave out, in the same syntax.")
 @click.option("--full-tests", is_flag=True, help="Let tests look at all days, not only at those that changed.")
+@click.option("--defer-rebuilds", is_flag=True, help="Hold back what a changed definition makes of history.")
 @click.option(
     "--unit-tests/--no-unit-tests", default=True, help="Unit tests too, unless these definitions passed them."
 )
@@ -82,6 +83,7 @@ def build(
     select: tuple[str, ...],
     exclude: tuple[str, ...],
     full_tests: bool,
+    defer_rebuilds: bool,
     unit_tests: bool,
     state: str | None,
 ) -> int:
@@ -96,22 +98,31 @@ def build(
     changes, and a night leaves them to whoever changes one (a build by hand, `make ci`, `make test`). Nor are views
     made again while only data change; if nothing has changed since a build of everything ended well, nothing is asked.
 
+    With --defer-rebuilds, a changed project that would make more than a few days of a table anew waits: tonight is
+    built with the definitions of before, and `./nightshift rebuild` makes the new ones beside it.
+
     \b
     Examples
       ./nightshift build
       ./nightshift build --on 2026-02-14
       ./nightshift build --select +revenue_daily      that model and what it is made of
       ./nightshift build --full-tests                 every test over all of history
+      ./nightshift build --defer-rebuilds             tonight's news only, whatever definitions changed
       ./nightshift rows not_null_fct_plays_track_id   the rows a failing test of the last build found
 
     Exit code 4: a model or a test failed.
     """
+    if defer_rebuilds and (select or exclude or full_tests):
+        raise Stop("--defer-rebuilds is for a build of everything", USAGE)
     began = time.monotonic()
     with night_lock("build") as lock:
         day = as_date(on_day) or newest_arrival()
         with warehouse() as connection:
             prepare(connection, day)
             since = last_sequence(connection)
+        if defer_rebuilds and (waiting := deferred.heavy(lock)):
+            return deferred.build_as_before(waiting, day, lock)
+        with warehouse() as connection:
             definitions = fingerprint.of_models()
             is_known_good = not full_tests and read_json(folder("warehouse") / UNIT_TESTS) == {"passed": definitions}
             leaves_unit_tests = is_known_good or not unit_tests
@@ -143,6 +154,8 @@ def build(
                 remember(connection, definitions, day)
         replace_json(folder("warehouse") / REPORT, report)
         learn(report["rebuilt"])
+        if not selection and not any(result.is_bad and result.node.startswith("model.") for result in run.results):
+            deferred.keep()
     _tell(report, run, time.monotonic() - began)
     return FAILED if run.exit_code else DONE
 

@@ -19,6 +19,7 @@ STATE = (
     "logs",
     "published",
     "quarantine",
+    "rebuild",
     "registry",
     "scratch",
     "site",

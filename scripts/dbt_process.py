@@ -7,6 +7,7 @@ when the kernel kills it for memory there is still somebody to say so.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -58,7 +59,7 @@ class Run:
 
 def target_path() -> Path:
     """Where the night's compiled SQL and manifest lie: apart from ``target/``, which is the analyst's."""
-    return folder("target")
+    return folder(os.environ.get("NIGHTSHIFT_TARGET", "target"))
 
 
 def manifest() -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Night:
 
     day: date
     before: set[Dump]
+    defers_rebuilds: bool = False
     steps: list[Step] = field(default_factory=list)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     began: float = field(default_factory=time.monotonic)
@@ -82,7 +83,13 @@ class Night:
 @click.option(
     "--nights", type=click.IntRange(0), default=SAMPLE_NIGHTS, show_default=True, help="With --sample: nights after it."
 )
-def night(on_day: datetime | None, sample: bool, first: int, nights: int) -> int:
+@click.option(
+    "--defer-rebuilds",
+    is_flag=True,
+    envvar="NIGHTSHIFT_DEFER_REBUILDS",
+    help="Hold back what a changed definition makes of history: see `./nightshift rebuild`.",
+)
+def night(on_day: datetime | None, sample: bool, first: int, nights: int, defer_rebuilds: bool) -> int:
     """Land what backends have shipped, build what that makes stale, test it, publish what passed.
 
     Between landing and building, whoever has asked for it is forgotten (see `./nightshift vault erase`).
@@ -95,6 +102,7 @@ def night(on_day: datetime | None, sample: bool, first: int, nights: int) -> int
     Examples
       ./nightshift night                       from cron, once a day
       ./nightshift night --on 2026-02-14       as if nothing had arrived after that day
+      ./nightshift night --defer-rebuilds      new definitions wait, tonight's news does not
       ./nightshift night --sample              the sample: a first load of 84 days, then three nights
       ./nightshift night --sample --first 60 --nights 35
 
@@ -107,7 +115,7 @@ def night(on_day: datetime | None, sample: bool, first: int, nights: int) -> int
         last = read_json(folder("warehouse") / LAST) if warehouse_file().exists() else None
         worst = DONE
         for day in _nights(last, on_day.date() if on_day else None, sample, first, nights):
-            code = _run(day, lock)
+            code = _run(day, lock, defer_rebuilds)
             worst = max(worst, code, key=(DONE, REFUSED, FAILED, STOPPED).index)
             if code == STOPPED:
                 break
@@ -147,9 +155,9 @@ def _nights(last: dict[str, Any] | None, on_day: date | None, sample: bool, firs
     return missed or [date.fromisoformat(last["on"])]
 
 
-def _run(day: date, lock: int) -> int:
+def _run(day: date, lock: int, defer_rebuilds: bool = False) -> int:
     """One night."""
-    running = Night(day, set(dumps(day)))
+    running = Night(day, set(dumps(day)), defer_rebuilds)
     _step(running, "land", lock)
     if running.code != STOPPED and due(day):
         _step(running, "erase", lock)
@@ -222,6 +230,7 @@ def _step(running: Night, step: str, lock: int) -> None:
     arguments = ["--on", str(running.day)] if step in ("land", "erase", "build") else []
     if step == "build":
         arguments.append("--no-unit-tests")  # they look at definitions: whoever changes one runs them
+        arguments += ["--defer-rebuilds"] if running.defers_rebuilds else []
     code, peak_memory = _call([*command, *arguments], lock)
     code = code if code in (DONE, REFUSED, FAILED) else STOPPED
     running.steps.append(Step(step, code, started_at, time.monotonic() - began, peak_memory))

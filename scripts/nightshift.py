@@ -17,6 +17,7 @@ STEPS = {
     "rules": "scripts.rules",
     "build": "scripts.build",
     "plan": "scripts.build",
+    "rebuild": "scripts.rebuild",
     "replay": "scripts.replay",
     "correct": "scripts.correct",
     "ci": "scripts.ci",

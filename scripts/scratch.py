@@ -55,15 +55,21 @@ def copy_warehouse(into: Path) -> int:
             sequence = connection.execute("select coalesce(max(sequence), 0) from ops.ledger").fetchone()[0]
         copy_file(source, into / "warehouse" / source.name)
     fault_point("scratch:copied")
-    here, there = str(home() / "landing"), str(into / "landing")
-    with duckdb.connect(str(into / "warehouse" / source.name), config=settings()) as connection:
+    point_at(into / "warehouse" / source.name, home(), into)
+    return sequence
+
+
+def point_at(file: Path, old: Path, new: Path) -> None:
+    """Rewrite a warehouse's records of landed files from one home's paths to another's; its views follow at a build."""
+    here, there = str(old / "landing"), str(new / "landing")
+    with duckdb.connect(str(file), config=settings()) as connection:
         for table, column in (("landed_dumps", "manifest_path"), ("landed_files", "path")):
             connection.execute(
                 f"update ops.{table} set {column} = $there || substr({column}, length($here) + 1) "
                 f"where starts_with({column}, $here || '/')",
                 {"here": here, "there": there},
             )
-    return sequence
+        connection.execute("delete from ops.source_views")
 
 
 def copy_file(source: Path, target: Path) -> None:

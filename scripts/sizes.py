@@ -10,8 +10,8 @@ from scripts.faults import fault_point
 from scripts.files import files_below, read_json, replace_json
 from scripts.home import folder, home
 
-LAYERS = ("inbox", "landing", "quarantine", "vault", "warehouse", "hourly", "published", "exports", "registry", "mail",
-          "logs", "spill", "target")  # fmt: skip
+LAYERS = ("inbox", "landing", "quarantine", "vault", "warehouse", "rebuild", "hourly", "published", "exports",
+          "registry", "mail", "logs", "spill", "target")  # fmt: skip
 SIZES = "sizes.json"
 # So many nights are kept, and so many of them tell how fast it grows now.
 KEPT, RECENT = 400, 30

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from scripts import console, sizes
+from scripts import console, deferred, rebuild, sizes
 from scripts.backends import Freshness, load_all
 from scripts.build import REPORT
 from scripts.console import DONE, FAILED, LOCKED, REFUSED, STOPPED, age, count, size
@@ -109,6 +109,7 @@ def gather() -> dict[str, Any]:
         "failed": [failed["node"] for failed in report.get("failed", [])],
         "bytes": sizes.layer_bytes(),
         "growth": sizes.growth(),
+        "deferred": _deferred(),
         "disk_free_bytes": shutil.disk_usage(home()).free if home().exists() else None,
     }
 
@@ -230,6 +231,12 @@ def _days_between(earlier: str, later: str) -> int:
     return (date.fromisoformat(later) - date.fromisoformat(earlier)).days
 
 
+def _deferred() -> dict[str, Any] | None:
+    """New definitions that wait, and how far their rebuild is."""
+    held = deferred.held_back()
+    return {**held, "progress": rebuild.progress()} if held else None
+
+
 def size_of_change(number: float) -> str:
     """Bytes with their sign."""
     return f"{'+' if number >= 0 else '-'}{size(abs(number))}"
@@ -267,6 +274,13 @@ def _print(found: dict[str, Any]) -> None:
         print(console.table(["mart", "rows", "changed in", "health", "owner"], rows))
         for domain, reason in sorted({(m["domain"], m["reason"]) for m in shown["marts"] if m["is_late"]}):
             print(f"  {domain}: {reason}")
+    if waiting := found["deferred"]:
+        done = waiting["progress"]
+        how_far = f"{done['days']} of {count(done['of'], 'day')} made" if done else "not begun"
+        print(
+            f"Held back    new definitions of {count(len(waiting['models']), 'table')} since {waiting['since']}, "
+            f"{how_far}; readers keep the old ones, whole (./nightshift rebuild)"
+        )
     for node in found["failed"]:
         print(f"  failed: {node.split('.')[2]}    ./nightshift rows {node.split('.')[2]}")
     print("\nSources")

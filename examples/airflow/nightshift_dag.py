@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from datetime import datetime, timedelta
 
-from airflow.models.dag import DAG
 from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import DAG
 
 NIGHTSHIFT = os.environ.get("NIGHTSHIFT", "/srv/nightshift")
 DEFAULTS = {

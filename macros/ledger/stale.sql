@@ -141,8 +141,9 @@
     now.inputs as inputs_now,
     was.inputs as inputs_were,
     was.output_hash as output_was,
-    {% if var('days', 0) | int > 0 -%}
-    coalesce(now.day, was.day) > {{ add_periods('(select ' ~ period('max(on_date)', unit) ~ ' from ops.horizon)', -1 * (var('days') | int), unit) }}
+    {% set days = env_var('NIGHTSHIFT_DAYS', var('days', 0) | string) | int -%}
+    {% if days > 0 -%}
+    coalesce(now.day, was.day) > {{ add_periods('(select ' ~ period('max(on_date)', unit) ~ ' from ops.horizon)', -1 * days, unit) }}
     {%- else -%} true {%- endif %} as wanted
   from now
   full outer join was on now.day = was.day

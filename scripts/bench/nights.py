@@ -38,11 +38,17 @@ READ_BESIDE = {"risk": "artificial_plays", "core": "dim_member_plan_history"}
 COMPARED = ["fct_plays", "int_member_listening_daily", "listening_daily"]
 
 
-def land_day(home: Path, day: date, plays: int, accounts: int, tracks: int) -> None:
-    """One arrival day of ``playback.plays``: Zipf-like tracks, a listener's own device, a thousandth sent twice."""
+def land_day(
+    home: Path, day: date, plays: int, accounts: int, tracks: int, about: date | None = None, first: int = 0
+) -> None:
+    """One arrival day of ``playback.plays``: Zipf-like tracks, a listener's own device, a thousandth sent twice.
+
+    ``about``: plays of an earlier day that arrive late; ``first``: the number of the first of them within their day.
+    """
     table = load_all()["playback"].tables["plays"]
-    dump_id = f"{day:%Y%m%d}".rjust(16, "0")
-    folder = home / f"landing/playback/plays/dt={day}/{dump_id}"
+    dump_id = f"{day:%Y%m%d}{f'{first:08}' if first else ''}".rjust(16, "0")
+    arrived, day = day, about or day
+    folder = home / f"landing/playback/plays/dt={arrived}/{dump_id}"
     if (folder / "_manifest.json").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,8 +70,8 @@ def land_day(home: Path, day: date, plays: int, accounts: int, tracks: int) -> N
         "audio_quality": "'high'",
         "_event_at": "moment",
         "_event_on": f"date '{day}'",
-        "_covers_on": f"date '{day}'",
-        "_arrived_on": f"date '{day}'",
+        "_covers_on": f"date '{arrived}'",
+        "_arrived_on": f"date '{arrived}'",
         "_dump_id": f"'{dump_id}'",
         "_source_file": "'plays.jsonl.gz'",
         "_source_line": "i + 1",
@@ -81,8 +87,8 @@ def land_day(home: Path, day: date, plays: int, accounts: int, tracks: int) -> N
                     (hash(i, {day.toordinal()}, 1) % {accounts})::bigint as account,
                     (hash(i, {day.toordinal()}, 2) % 1000003) / 1000003.0 as r2,
                     (hash(i, {day.toordinal()}, 3) % 1000003) / 1000003.0 as r3,
-                    timestamp '{day}' + to_microseconds(i * 86000000000 // {plays}) as moment
-                from range({plays}) as t(i)
+                    timestamp '{day}' + to_microseconds(i * 86000000000 // {first + plays}) as moment
+                from range({first}, {first + plays}) as t(i)
             )
             select {columns} from drawn
         ) to '{folder}/part-0.parquet' (format parquet, compression zstd, compression_level 1, field_ids {{{ids}}})""")
@@ -92,9 +98,9 @@ def land_day(home: Path, day: date, plays: int, accounts: int, tracks: int) -> N
         "table": "plays",
         "kind": "log",
         "dump_id": dump_id,
-        "arrived_on": f"{day}",
-        "covers_on": f"{day}",
-        "slot": f"{day}",
+        "arrived_on": f"{arrived}",
+        "covers_on": f"{arrived}",
+        "slot": f"{arrived}",
         "supersedes": [],
         "rows": plays,
         "quarantined": {},
@@ -105,13 +111,15 @@ def land_day(home: Path, day: date, plays: int, accounts: int, tracks: int) -> N
     (folder / "_manifest.json").write_text(json.dumps(manifest))
 
 
-def build(home: Path, models: Sequence[str] = MODELS, step: str = "build") -> dict[str, float]:
+def build(home: Path, models: Sequence[str] = MODELS, step: str = "build", project: Path = PROJECT) -> dict[str, float]:
     """One ``dbt build`` (or ``ls``) of some models (the plays' by default); seconds and peak resident memory in GB."""
-    environment = {**os.environ, "NIGHTSHIFT_HOME": str(home), "DBT_PROFILES_DIR": str(PROJECT)}
+    environment = {**os.environ, "NIGHTSHIFT_HOME": str(home), "DBT_PROFILES_DIR": str(project)}
     arguments = [
         str(PROJECT / ".venv/bin/dbt"),
         "-q",
         step,
+        "--project-dir",
+        str(project),
         "--target",
         "night",
         *(("--threads", "1") if step == "build" else ("--output", "name")),

@@ -91,10 +91,28 @@ def _lines(kept: Mapping[str, Any]) -> str:
     return "\n\n".join(_markdown(part["head"], part["rows"]) for part in kept["tables"])
 
 
+def _year(kept: Mapping[str, Any]) -> str:
+    head = ["nights", "a night, s of the processor", "dbt's start-up, s of the processor", "warehouse, MB",
+            "landing, MB"]  # fmt: skip
+    rows = [
+        [row["nights"], row["night_cpu_seconds"], row["startup_cpu_seconds"], row["warehouse_mb"], row["landing_mb"]]
+        for row in kept["rows"]
+    ]
+    return (
+        f"{_markdown(head, rows)}\n\n"
+        f"After {kept['nights']} nights of {kept['plays']:,} plays, {kept['late_share']:.0%} of them late, the "
+        f"definition of a mart changed every {kept['change_every']} nights, `gc` every {kept['gc_every']}: the "
+        f"warehouse takes **{kept['size_ratio']}** times one built anew from the same landing and holds the same, "
+        f"{kept['days_compared']:,} days of marts compared by hash. The last ten nights took "
+        f"**{kept['night_ratio']}** times the first ten, dbt's start-up **{kept['startup_ratio']}** times."
+    )
+
+
 SMALL_MONTH = "--plays 3000000 --listeners 20000 --recordings 300000"
 PAGES: dict[str, tuple[Callable[[Mapping[str, Any]], str], str]] = {
     "nights": (_nights, ".venv/bin/python -m scripts.bench.nights"),
     "royalties": (_royalties, f".venv/bin/python -m scripts.bench.royalties {SMALL_MONTH}"),
+    "year": (_year, ".venv/bin/python -m scripts.bench.year"),
     "simulate": (_lines, ".venv/bin/python -m scripts.bench.simulate"),
     "land": (_lines, ".venv/bin/python -m scripts.bench.land --threads 1 --threads 2"),
 }

@@ -199,7 +199,7 @@ def test_airflow_parses_the_dags(tmp_path):
     environment = {**BARE, "AIRFLOW_HOME": str(tmp_path / "home"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     script = f"""
 import importlib.util
-from airflow.models.dag import DAG
+from airflow.sdk import DAG
 spec = importlib.util.spec_from_file_location("dags", {str(DAGS)!r})
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
