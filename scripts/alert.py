@@ -9,18 +9,24 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
+import duckdb
+
 from scripts.build import REPORT, exposures_below, owner_of
-from scripts.console import DONE, FAILED, REFUSED, say, warn
+from scripts.console import DONE, FAILED, REFUSED, Stop, say, warn
 from scripts.dbt_process import manifest
 from scripts.files import read_json
 from scripts.home import folder
 from scripts.published import Published, current_folder
+from scripts.warehouse import warehouse
 
 COMMAND, SUBJECT = "NIGHTSHIFT_ALERT_COMMAND", "NIGHTSHIFT_ALERT_SUBJECT"
 SECONDS = 60
+# Of so many failing tests so many rows are told; `./nightshift rows` shows the rest.
+TESTS_SHOWN, ROWS_SHOWN = 3, 5
 
 
 def alert(night: date, codes: dict[str, int]) -> None:
@@ -48,7 +54,7 @@ def alert(night: date, codes: dict[str, int]) -> None:
 
 
 def what_broke(night: date, codes: dict[str, int]) -> dict[str, Any]:
-    """The night's troubles: each with its owner, the readers it touches, since when, and the command to try next."""
+    """The night's troubles: each with owner, readers, since when, a few failing rows, and the command to try next."""
     report = read_json(folder("warehouse") / REPORT) or {}
     project = manifest()
     here = current_folder()
@@ -60,7 +66,9 @@ def what_broke(night: date, codes: dict[str, int]) -> dict[str, Any]:
         if code not in (DONE, REFUSED, FAILED):
             troubles.append({"what": f"{step} stopped (exit code {code})", "next": f"./nightshift {step}"})
     if FAILED in codes.values():
-        troubles += [_failure(failed, project, shown) for failed in report.get("failed", [])]
+        failures = report.get("failed", [])
+        found = failing_rows([failed for failed in failures if failed["node"].startswith("test.")][:TESTS_SHOWN])
+        troubles += [{**_failure(failed, project, shown), "rows": found.get(failed["node"], [])} for failed in failures]
     step = next(step for step, code in codes.items() if code != DONE)
     names = ", ".join(trouble["what"] for trouble in troubles[:3]) or f"{step} ended with exit code {codes[step]}"
     more = f" and {len(troubles) - 3} more" if len(troubles) > 3 else ""
@@ -71,6 +79,23 @@ def what_broke(night: date, codes: dict[str, int]) -> dict[str, Any]:
         "troubles": troubles,
         "readers_see": here.name if here else None,
     }
+
+
+def failing_rows(tests: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """A few of the rows that failing tests found, by test, column by column; people stand in them as pseudonyms.
+
+    The caller holds the night's lock. Rows that cannot be had (the warehouse is what broke) are left out.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    try:
+        with warehouse(read_only=True) as connection:
+            for test in tests:
+                result = connection.execute(f"select * from ({test['compiled']}) as failing limit {ROWS_SHOWN}")
+                names = [column[0] for column in result.description]
+                found[test["node"]] = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    except (duckdb.Error, Stop) as error:
+        warn("alert", f"the failing rows cannot be shown: {error}")
+    return found
 
 
 def _failure(failed: dict[str, Any], project: dict[str, Any], shown: Published | None) -> dict[str, Any]:

@@ -79,8 +79,8 @@ def nodes_run(
 
 
 def _domain(path: str) -> str:
-    """The folder below models/<layer>/ or tests/sql/, as the macro ``domain_of`` has it."""
-    parts = path.split("/")
+    """The folder below models/<layer>/ or tests/sql/, as the macro ``domain_of`` has it; a hook's file."""
+    parts = path.removeprefix("./").split("/")
     return parts[2] if len(parts) > 3 else parts[0]
 
 

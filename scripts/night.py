@@ -291,13 +291,15 @@ def _stopped(running: Night) -> int:
 
 
 def _tell_outside(running: Night) -> None:
-    """Figures for monitoring, an alarm if there is something to say; a night never fails for either."""
+    """Figures for monitoring, a page for people, an alarm if there is something to say; a night fails for none."""
+    from scripts.report import PAGE, write_report
     from scripts.status import leave_metrics
 
     try:
         leave_metrics()
-    except OSError as error:
-        warn("night", f"no figures for monitoring: {error}")
+        write_report(None, folder("site") / PAGE)
+    except (OSError, Stop) as error:
+        warn("night", f"no figures or page of this night: {error}")
     alert(running.day, running.codes)
 
 

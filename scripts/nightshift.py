@@ -49,6 +49,7 @@ STEPS = {
     "campaign": "scripts.campaign",
     "deliver": "scripts.deliver",
     "status": "scripts.status",
+    "report": "scripts.report",
     "spark": "scripts.spark",
     "sink": "scripts.sink",
     "metrics": "scripts.metrics",

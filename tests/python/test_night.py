@@ -15,7 +15,7 @@ import pytest
 from ledger_harness import ROOT, Ledger
 
 from scripts import night
-from scripts.console import DONE, FAILED, LOCKED, STOPPED
+from scripts.console import DONE, FAILED, LOCKED, STOPPED, USAGE
 from scripts.lock import night_lock
 
 PLAYS = [(f"p{n}", f"m{n % 3}", f"t{n % 4}", 31_000) for n in range(12)]
@@ -96,6 +96,10 @@ def make(root) -> Project:
         "  - name: listening_daily\n    columns:\n",
         "  - name: listening_daily\n    config: {meta: {owner: Somebody}}\n    columns:\n"
         "      - {name: streams, data_tests: [{not_null: {config: {where: plays > 100}}}]}\n",
+    )
+    reader = {"name": "weekly_report", "type": "dashboard", "owner": {"email": "reader@example.com"}}
+    project.write(
+        "models/exposures.yml", json.dumps({"exposures": [{**reader, "depends_on": ["ref('listening_daily')"]}]})
     )
     return project
 
@@ -228,6 +232,8 @@ def test_a_failing_test_keeps_its_domain_back_and_shows_its_rows(project, monkey
     (trouble,) = json.loads(told.read_text())["troubles"]
     assert trouble["owner"] == "Somebody"
     assert trouble["next"] == "./nightshift rows not_null_listening_daily_streams"
+    assert trouble["readers"] == [{"name": "weekly_report", "owner": "reader@example.com"}]
+    assert trouble["rows"] == [{"played_on": "2026-01-06", "plays": 120, "streams": None}], "the row that failed"
     assert (trouble["domain"], trouble["since"]) == ("business", str(json.loads(told.read_text())["night"]))
     assert "not_null_listening_daily_streams failed" in (project.home / "told.json.subject").read_text()
     assert "business is late since 2026-01-06 (its last good version is shown)" in done.stderr
@@ -240,6 +246,24 @@ def test_a_failing_test_keeps_its_domain_back_and_shows_its_rows(project, monkey
     assert status.returncode == 2
     assert status.stdout.startswith("CRITICAL - late since 2026-01-06: business")
     assert "build     as of" in project.run("night").stdout, "a night that failed is tried again"
+
+
+def test_a_night_that_failed_has_a_page_that_says_so(project):
+    """The page each night leaves, and the one that is asked for, of a night before."""
+    page = (project.home / "site/night.html").read_text()
+    assert "Night of 2026-01-06" in page
+    assert "not_null_listening_daily_streams" in page.partition("What did not end well")[2].partition("Timeline")[0]
+    assert "Readers see an older version of: business." in page
+    assert "<title>fct_plays: success, " in page
+    assert ' is-bad" x="' in page
+    assert "http" not in page.replace("https://www.w3.org", ""), "it loads nothing"
+    ((run, _),) = project.recorded("runs", "run_id, step", "where logical_on = '2026-01-03' and step = 'night'")
+    done = project.run("report", run, "--out", str(project.home / "earlier.html"))
+    assert done.returncode == DONE, done.stderr
+    earlier = (project.home / "earlier.html").read_text()
+    assert "Night of 2026-01-03: well" in earlier
+    assert "2026-01-06" not in earlier, "nights after it are not shown"
+    assert project.run("report", "2026-01-04-20260105T000000").returncode == USAGE
 
 
 def test_a_repaired_definition_brings_the_domain_back(project):
