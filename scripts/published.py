@@ -34,6 +34,10 @@ HEALTH_COLUMNS = {
     "owner": ("varchar", "Who answers for the mart."),
     "found_in": ("varchar", "The file or folder of a published run that holds it."),
     "row_count": ("bigint", "Rows in this version."),
+    "content_hash": (
+        "varchar",
+        "A hash of the mart's rows that any engine and version can compute again (macros/dialect/content_hash.sql).",
+    ),
     "changed_run": ("varchar", "The run that first published these rows."),
     "published_night": ("date", "The night this file was last written; an unchanged file is kept as it is."),
     "is_late": ("boolean", "True if last night's version did not pass its tests and an older one is shown."),
@@ -59,6 +63,7 @@ class Mart:
     days: dict[str, str] = field(default_factory=dict)  # facts only: day → output hash
     audience: str = "everybody"  # or analysts: not in business.duckdb
     few_people: dict[str, Any] | None = None  # what business.duckdb hides of it
+    content_hash: str | None = None  # the same on every engine; of runs published before there was one: None
 
     @property
     def key(self) -> str:
@@ -126,6 +131,7 @@ class Published:
             mart.owner,
             place if mart.hash else None,
             mart.row_count,
+            mart.content_hash,
             mart.changed_run,
             domain.late_since is not None,
             domain.late_since,

@@ -24,6 +24,7 @@
   ops.definitions   append-only; the newest row of a relation is the version of a view's SQL or a seed's content.
   ops.slices        for tables with valid_from and valid_to: a hash of the rows valid on each span of days.
   ops.domain_checks append-only; which domains' models and tests passed, up to which point of the ledger.
+  ops.contents      append-only, at the end of a build: the sums behind the content hash of each day of each mart.
   ops.releases      append-only, by publish: up to which point of the ledger a domain has been published.
   ops.plan          what the last plan found stale.
   ops.settled       by ./nightshift build: nodes that are left out because they stand as the last good build left them.
@@ -51,6 +52,7 @@
     'domain_checks': 'domain varchar, ledger_sequence bigint, passed boolean, failures varchar, checked_at timestamp',
     'releases': 'domain varchar, sequence bigint, run_id varchar, released_at timestamp',
     'settled': 'node varchar',
+    'contents': 'relation varchar, day date, output_hash varchar, shape varchar, first_sum decimal(38,0), second_sum decimal(38,0), row_count bigint',
     'plan': 'relation varchar, day date, reason varchar, row_count bigint',
   }) }}
 {% endmacro %}
