@@ -5,7 +5,7 @@ PY := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 UV := $(PY) -m uv pip install --quiet --python $(PY) --require-hashes
 
-.PHONY: ci dashboard night hour nights plan status test test-nightly test-on-demand bench lint docs pictures clean env env-test postgres
+.PHONY: chaos ci dashboard night hour nights plan status test test-nightly test-on-demand bench lint docs pictures clean env env-test postgres
 .DEFAULT_GOAL := night
 
 # The environment is exactly the lock file; tests need a few packages more.
@@ -57,6 +57,10 @@ plan status docs: env
 
 dashboard: .venv/installed-dashboard
 	@$(PY) -m streamlit run dashboard/app.py
+
+# Every step of a small world killed wherever it can be, run again, compared (KILLS=1000: so many random kills on top).
+chaos: env
+	@./nightshift chaos $(if $(KILLS),--kills $(KILLS))
 
 # State under NIGHTSHIFT_HOME (var/), never sources.
 clean: env

@@ -57,6 +57,7 @@ STEPS = {
     "backup": "scripts.backup",
     "restore": "scripts.backup",
     "gc": "scripts.gc",
+    "chaos": "scripts.chaos.command",
     "clean": "scripts.clean",
 }
 

@@ -78,7 +78,11 @@ def named(tree: ast.AST) -> list[str]:
 
 
 def modules() -> dict[str, ast.AST]:
-    paths = [path for path in (ROOT / "scripts").rglob("*.py") if not {"bench", "simulator"} & set(path.parts)]
+    paths = [
+        path
+        for path in (ROOT / "scripts").rglob("*.py")
+        if not {"bench", "chaos", "simulator"} & set(path.relative_to(ROOT).parts)
+    ]
     return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in sorted(paths)}
 
 
