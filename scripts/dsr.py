@@ -90,6 +90,8 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return f"{value:f}"  # a price of nothing would be 0E-8, which is no decimal of the standard
     return re.sub(r"\s+", " ", str(value)).replace("|", "\\|")
 
 

@@ -88,6 +88,25 @@ def test_a_closed_month_is_adjusted_in_the_next_statement(royalties):
     ]  # fmt: skip
 
 
+def test_what_is_found_of_a_month_before_the_first_closed_one_is_in_the_next_statement_once(royalties):
+    """Nothing of December was known when January was closed; it is never closed itself."""
+    world = example()
+    royalties.make(world)
+    royalties.close(MONTH, date(2026, 2, 5))
+    day = date(2025, 12, 30)
+    found = replace(
+        world,
+        streams=[*world.streams, (day, "ana", "FR", "individual", False, "r1", 3)],
+        revenue=[*world.revenue, (day, "ana", "FR", "individual", "EUR", 200)],
+    )
+    royalties.make(found)
+    due = "select statement_month, line_kind, cause, sum(amount) from royalties.fct_statement_lines where issued_on is null group by all"
+    assert royalties.rows(due) == [(FEBRUARY, "adjustment", "late plays", Decimal("1.00"))]
+    royalties.close(FEBRUARY, date(2026, 3, 5))
+    royalties.make(found)
+    assert royalties.rows(due) == []
+
+
 def test_a_refund_and_a_new_bot_name_themselves(royalties):
     world = example()
     royalties.make(world)

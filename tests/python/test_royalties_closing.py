@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -344,6 +345,11 @@ def test_a_report_that_is_not_of_the_profile_is_seen(closed, problem):
     broken = BROKEN[problem](path.read_text())
     assert broken != path.read_text()
     assert problem in " | ".join(dsr.problems(path.name, broken))
+
+
+def test_streams_that_earned_less_than_a_cent_have_a_price_of_nothing_in_digits():
+    cells = dsr.line("SR08", CalculatedUnitPriceInCurrencyOfAccounting=(Decimal("0.00") / 3).quantize(Decimal("1e-8")))
+    assert "\t0.00000000\t" in cells and "E" not in cells
 
 
 def test_a_file_name_is_the_standard_s(closed):

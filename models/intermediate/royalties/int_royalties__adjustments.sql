@@ -6,8 +6,18 @@
     }) }}
 {%- set pool = pool_key() %}
 -- What a closed month would say today less what has been said of it, line by line, and why they differ.
-with closed as (
-    select * from {{ ref('int_royalties__closed_months') }} where {{ stale_days('royalty_month') }}
+-- A month before the last closed one of which nothing was known then is closed as well: nothing was said of it.
+with months as (
+    select royalty_month from {{ ref('int_royalties__closed_months') }} where {{ stale_days('royalty_month') }}
+    union
+    select royalty_month from {{ ref('int_royalties__lines') }} where {{ stale_days('royalty_month') }}
+),
+
+closed as (
+    select months.royalty_month, min(closings.closed_on) as closed_on
+    from months
+    inner join {{ ref('int_royalties__closed_months') }} as closings on closings.royalty_month >= months.royalty_month
+    group by months.royalty_month
 ),
 
 said as (

@@ -20,11 +20,11 @@ due as (
         cast(null as {{ dbt.type_string() }}) as cause,
         lines.streams, lines.line_cents, lines.currency
     from {{ ref('int_royalties__lines') }} as lines
-    left join {{ ref('int_royalties__closed_months') }} as closed on closed.royalty_month = lines.royalty_month
+    cross join first_open
     where
         {{ stale_days('lines.royalty_month') }}
         and lines.rights_holder_id is not null
-        and closed.royalty_month is null
+        and (first_open.statement_month is null or lines.royalty_month >= first_open.statement_month)
     union all
     select
         first_open.statement_month, adjustments.line_kind, adjustments.rights_holder_id, adjustments.licensor_id,
