@@ -18,7 +18,8 @@ SHOWN_CELLS = 6
 def as_text(differences: list[Difference]) -> Iterator[str]:
     """Lines for a terminal."""
     for found in differences:
-        yield f"{found.mart} ({found.owner}): {in_words(found)}"
+        owner = f" ({found.owner})" if found.owner else ""
+        yield f"{found.mart}{owner}: {in_words(found)}"
         for text in shape_in_words(found):
             yield f"  {text}"
         if rows := columns_of(found):

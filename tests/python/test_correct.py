@@ -95,7 +95,7 @@ def test_a_dump_is_replaced_after_a_preview_and_an_empty_warehouse_comes_out_the
     assert preview.returncode == DONE, preview.stdout + preview.stderr
     assert f"playback.plays about {DAYS[1]}: 3 rows instead of 5" in preview.stdout
     assert re.search(rf"fct_plays +{DAYS[1]} +\d+ +changed: playback.plays", preview.stdout)
-    assert f"core.fct_plays (): 2 removed of 39 → 37 rows; {DAYS[1]}" in preview.stdout, "no key is promised"
+    assert "core.fct_plays: 2 removed of 39 → 37 rows (no key is promised" in preview.stdout
     assert sorted((project.home / "landing").rglob("_manifest.json")) == landed
     assert not list((project.home / "inbox").rglob("*corrected*")) and not list((project.home / "scratch").iterdir())
 
