@@ -113,6 +113,8 @@ def main() -> None:
       NIGHTSHIFT_DBT_THREADS   models built at the same time (default 2)
       NIGHTSHIFT_SPILL         where large sorts go (default: spill/ under NIGHTSHIFT_HOME)
       NIGHTSHIFT_KEEP_RUNS     published runs that are kept (default: retention.yml)
+      NIGHTSHIFT_BACKUP        where `backup` puts the run state
+      NIGHTSHIFT_DEFER_REBUILDS  1: each night is one with --defer-rebuilds
       NIGHTSHIFT_MASTER_KEY    what opens the vault; without it a key for development is made
     """
 
