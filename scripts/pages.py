@@ -56,6 +56,11 @@ class Page:
         tables = (table for query in self._queries() if query for table in query.find_all(exp.Table))
         return {f"{table.db}.{table.name}" for table in tables}
 
+    def queries(self) -> list[str]:
+        """Its queries as they stand in it."""
+        reads = [call.args[0] for name, call in self._calls if name == ("data", "read")]
+        return [text.value for text in reads if isinstance(text, ast.Constant)]
+
     def _queries(self) -> Iterator[exp.Expression | None]:
         """Its queries, None for one that is put together."""
         for name, call in self._calls:
