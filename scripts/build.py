@@ -16,7 +16,7 @@ import duckdb
 
 from scripts import console, deferred, fingerprint
 from scripts.console import DONE, FAILED, USAGE, Stop, count, duration, say
-from scripts.dbt_process import Run, manifest, run_dbt
+from scripts.dbt_process import Run, last_manifest, manifest, run_dbt
 from scripts.estimate import estimate, learn
 from scripts.faults import fault_point
 from scripts.files import read_json, replace_json
@@ -127,7 +127,7 @@ def build(
             is_known_good = not full_tests and read_json(folder("warehouse") / UNIT_TESTS) == {"passed": definitions}
             leaves_unit_tests = is_known_good or not unit_tests
             is_whole = not (select or exclude or full_tests)
-            standing = settled(connection, manifest(), day) if is_whole and leaves_unit_tests else Settled()
+            standing = settled(connection, last_manifest(), day) if is_whole and leaves_unit_tests else Settled()
             if standing.everything:
                 say("build", f"as of {day}: nothing has changed since everything was built and passed its tests")
                 return DONE

@@ -68,6 +68,14 @@ def manifest() -> dict[str, Any]:
     return json.loads(path.read_bytes()) if path.exists() else {"nodes": {}, "exposures": {}, "groups": {}}
 
 
+def last_manifest() -> dict[str, Any]:
+    """The manifest an earlier invocation left; an empty one if a full disk cut it off (dbt makes a new one)."""
+    try:
+        return manifest()
+    except ValueError:
+        return {"nodes": {}, "exposures": {}, "groups": {}}
+
+
 def run_dbt(arguments: Sequence[str], lock: int, extra: dict[str, str] | None = None, target: str = TARGET) -> Run:
     """Run dbt once against a target's warehouse; ``arguments`` begin with dbt's own command (``build``, …)."""
     shared = hand_down(lock)
