@@ -80,49 +80,41 @@ said_heard as (
     select {{ pool | join(', ') }}, recording_id, max(streams) as streams
     from said
     group by {{ pool | join(', ') }}, recording_id
-),
-
-final as (
-    select
-        {%- for column in pool + ['recording_id', 'rights_holder_id', 'streams', 'line_cents'] %}
-        differences.{{ column }},
-        {%- endfor %}
-        case
-            when suspended.recording_id is not null and differences.is_new then 'suspense_release'
-            else 'adjustment'
-        end as line_kind,
-        case
-            when suspended.recording_id is not null and differences.is_new then 'split repaired, out of suspense'
-            when repaired.recording_id is not null and (differences.is_new or differences.is_gone)
-                then 'split corrected'
-            when differences.is_gone and heard.recording_id is not null then 'in suspense since its split changed'
-            when coalesce(heard.streams, 0) > coalesce(said_heard.streams, 0) then 'late plays'
-            when coalesce(heard.streams, 0) < coalesce(said_heard.streams, 0)
-                then 'plays judged artificial or withdrawn'
-            when repaired.recording_id is not null then 'split corrected'
-            when as_closed.royalty_month is null or pools.royalty_month is null then 'other plays of the pool'
-            when as_closed.allocation_method <> pools.allocation_method or as_closed.contract_id <> pools.contract_id
-                then 'contract corrected'
-            when as_closed.net_revenue_amount <> {{ from_cents('pools.net_cents') }}
-                then 'revenue corrected (refunds, fees)'
-            else 'other plays of the pool'
-        end as cause
-    from differences
-    left join suspended on {{ same('suspended', 'differences', pool + ['recording_id']) }}
-    left join heard on {{ same('heard', 'differences', pool + ['recording_id']) }}
-    left join said_heard on {{ same('said_heard', 'differences', pool + ['recording_id']) }}
-    left join {{ ref('stg_nightshift__royalty_pools') }} as as_closed on {{ same('as_closed', 'differences', pool) }}
-    left join {{ ref('int_royalties__pools') }} as pools on {{ same('pools', 'differences', pool) }}
-    left join repaired
-        on repaired.recording_id = differences.recording_id
-        and repaired.royalty_month = differences.royalty_month
-    where differences.streams <> 0 or differences.line_cents <> 0
-
 )
 
 select
-    {{ pool | join(', ') }},
-    recording_id, rights_holder_id, line_kind, cause,
-    cast(streams as bigint) as streams,
-    cast(line_cents as bigint) as line_cents
-from final
+    {%- for column in pool + ['recording_id', 'rights_holder_id'] %}
+    differences.{{ column }},
+    {%- endfor %}
+    case
+        when suspended.recording_id is not null and differences.is_new then 'suspense_release'
+        else 'adjustment'
+    end as line_kind,
+    case
+        when suspended.recording_id is not null and differences.is_new then 'split repaired, out of suspense'
+        when repaired.recording_id is not null and (differences.is_new or differences.is_gone)
+            then 'split corrected'
+        when differences.is_gone and heard.recording_id is not null then 'in suspense since its split changed'
+        when coalesce(heard.streams, 0) > coalesce(said_heard.streams, 0) then 'late plays'
+        when coalesce(heard.streams, 0) < coalesce(said_heard.streams, 0)
+            then 'plays judged artificial or withdrawn'
+        when repaired.recording_id is not null then 'split corrected'
+        when as_closed.royalty_month is null or pools.royalty_month is null then 'other plays of the pool'
+        when as_closed.allocation_method <> pools.allocation_method or as_closed.contract_id <> pools.contract_id
+            then 'contract corrected'
+        when as_closed.net_revenue_amount <> {{ from_cents('pools.net_cents') }}
+            then 'revenue corrected (refunds, fees)'
+        else 'other plays of the pool'
+    end as cause,
+    cast(differences.streams as bigint) as streams,
+    cast(differences.line_cents as bigint) as line_cents
+from differences
+left join suspended on {{ same('suspended', 'differences', pool + ['recording_id']) }}
+left join heard on {{ same('heard', 'differences', pool + ['recording_id']) }}
+left join said_heard on {{ same('said_heard', 'differences', pool + ['recording_id']) }}
+left join {{ ref('stg_nightshift__royalty_pools') }} as as_closed on {{ same('as_closed', 'differences', pool) }}
+left join {{ ref('int_royalties__pools') }} as pools on {{ same('pools', 'differences', pool) }}
+left join repaired
+    on repaired.recording_id = differences.recording_id
+    and repaired.royalty_month = differences.royalty_month
+where differences.streams <> 0 or differences.line_cents <> 0
