@@ -165,7 +165,7 @@ def _run(day: date, lock: int, defer_rebuilds: bool = False) -> int:
         return _stopped(running)
     known = fingerprint.of_night(day)
     last = read_json(folder("warehouse") / LAST)
-    if last and _is_done(last, day, known):
+    if last and warehouse_file().exists() and _is_done(last, day, known):
         return _nothing_new(last, running)
     for step in STEPS[1:]:
         if has_step(step):
