@@ -14,9 +14,9 @@ from typing import Any
 import click
 import duckdb
 
-from scripts import console, deferred, fingerprint
+from scripts import anomalies, console, deferred, fingerprint
 from scripts.console import DONE, FAILED, USAGE, Stop, count, duration, say
-from scripts.dbt_process import Run, last_manifest, manifest, run_dbt
+from scripts.dbt_process import Run, last_manifest, manifest, nodes_below, run_dbt
 from scripts.estimate import estimate, learn
 from scripts.faults import fault_point
 from scripts.files import read_json, replace_json
@@ -119,6 +119,8 @@ def build(
         day = as_date(on_day) or newest_arrival()
         with warehouse() as connection:
             prepare(connection, day)
+            if day:
+                anomalies.find(connection, day)
             since = last_sequence(connection)
         if defer_rebuilds and (waiting := deferred.heavy(lock)):
             return deferred.build_as_before(waiting, day, lock)
@@ -325,12 +327,15 @@ def _report(
     rows = connection.execute(REBUILT, {"since": since}).fetchall() if last_sequence(connection) else []
     rebuilt = _by_model((model, day, reason, number) for model, _, day, number, _, reason, _ in rows)
     seconds = {result.name: result.seconds for result in run.results if result.node.startswith("model.")}
+    odd = anomalies.told(connection, day)
+    warnings = anomalies.warnings_of(odd, project)
     return {
         "format": 1,
         "on": str(day) if day else None,
         "selected": len(run.results),
         "identity": str(connection.execute("select id from ops.identity").fetchone()[0]),
-        "marts": marts(project),
+        "marts": [{**mart, "warning": warnings.get(mart["name"])} for mart in marts(project)],
+        "anomalies": odd,
         "rebuilt": [{"model": model, **what, "seconds": round(seconds.get(model, 0), 2)} for model, what in rebuilt],
         "models": len(standing) + sum(result.node.startswith("model.") for result in run.results),
         "tests": sum(result.node.startswith(("test.", "unit_test.")) for result in run.results),
@@ -409,6 +414,8 @@ def _tell(report: dict[str, Any], run: Run, seconds: float) -> None:
     unchanged = report["models"] - len(rebuilt) - len(report["skipped"])
     say("build", f"rebuilt {count(len(rebuilt), 'table')}; {count(max(unchanged, 0), 'model')} had nothing stale")
     print_models(rebuilt)
+    for odd in report["anomalies"]:
+        console.warn("build", f"odd ({odd['severity']}): {odd['table']}: {odd['sentence']}")
     _tell_problems(run)
     if report["skipped"]:
         say("build", f"not built, because what they read failed: {', '.join(report['skipped'])}")
@@ -438,14 +445,7 @@ def _first_lines(message: str) -> str:
 
 def exposures_below(nodes: Iterable[str], project: dict[str, Any]) -> list[dict[str, Any]]:
     """The exposures that read any of these nodes or what is made of them: dashboards, exports and mails."""
-    children = project.get("child_map", {})
-    reached = list(nodes)
-    seen = set(reached)
-    while reached:
-        for child in children.get(reached.pop(), []):
-            if child not in seen:
-                seen.add(child)
-                reached.append(child)
+    seen = nodes_below(nodes, project)
     return [exposure for key, exposure in sorted(project.get("exposures", {}).items()) if key in seen]
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,19 @@ def last_manifest() -> dict[str, Any]:
         return manifest()
     except ValueError:
         return {"nodes": {}, "exposures": {}, "groups": {}}
+
+
+def nodes_below(nodes: Iterable[str], project: Mapping[str, Any]) -> set[str]:
+    """These nodes of a manifest and all that is made of them, exposures included."""
+    children = project.get("child_map", {})
+    reached = list(nodes)
+    seen = set(reached)
+    while reached:
+        for child in children.get(reached.pop(), []):
+            if child not in seen:
+                seen.add(child)
+                reached.append(child)
+    return seen
 
 
 def run_dbt(arguments: Sequence[str], lock: int, extra: dict[str, str] | None = None, target: str = TARGET) -> Run:

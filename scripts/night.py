@@ -198,8 +198,9 @@ def _run(day: date, lock: int, defer_rebuilds: bool = False) -> int:
 def _commit(running: Night, run_id: str | None) -> None:
     """Put the night on record in the landing. ``run_id`` is the published run that readers see, if it got so far."""
     new = [dump.manifest() for dump in set(dumps(running.day)) - running.before]
-    has_built = "build" in running.codes
-    report = (read_json(folder("warehouse") / REPORT) or {}) if has_built else {}
+    report = read_json(folder("warehouse") / REPORT) or {}
+    if not any((node["started_at"] or "") >= running.started_at.isoformat() for node in report.get("nodes", [])):
+        report = {}  # an earlier build's: in this night nothing was stale, or it did not get so far
     seconds = {step.name: round(step.seconds, 2) for step in running.steps}
     failed = [failed["node"] for failed in report.get("failed", [])]
     facts = {

@@ -62,6 +62,9 @@ def _metrics(found: Mapping[str, Any], code: int) -> Iterator[tuple[str, str, It
     states = [(labels, STATES[s["state"]]) for labels, s in sources]
     yield "source_state", "0 ok, 1 late, 2 too late, 3 never shipped, as the table's YAML has it.", states
     yield "source_rows", "Rows of a table's newest dumps.", [(labels, s["rows"]) for labels, s in sources]
+    odd = {entry["table"]: entry["severity"] for entry in reversed(found["anomalies"])}
+    severities = [(labels, {"mild": 1, "severe": 2}.get(odd.get(s["table"], ""), 0)) for labels, s in sources]
+    yield "source_odd", "The newest dumps as judged by their past: 0 as usual, 1 mildly odd, 2 severely.", severities
     kept_out = [
         ({key: entry[key] for key in ("table", "layer", "reason")}, entry["rows"]) for entry in found["quarantine"]
     ]

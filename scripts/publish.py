@@ -293,6 +293,7 @@ def _newest(connection: duckdb.DuckDBPyConnection, mart: dict[str, Any], before:
         row_count=number,
         hash=(total := hash_of_days(found)),
         described=described,
+        warning=mart.get("warning"),
         changed_run=old.changed_run if old and old.hash == total else run_id,
         days=found if mart["publish"] == "facts" else {},
         content_hash=_content_hash(connection, mart["name"], len(found)),
@@ -451,8 +452,8 @@ def _make_health(connection: duckdb.DuckDBPyConnection, planned: Published, file
     columns = ", ".join(f"{name} {kind}" for name, (kind, _) in HEALTH_COLUMNS.items())
     connection.execute(f"create table made.{HEALTH} ({columns})")
     for mart in planned.shown_in(file):
-        *head, is_late, late_since, reason = planned.health(mart)
-        values = [*head, planned.night, is_late, late_since, reason]
+        *head, is_late, late_since, reason, warning = planned.health(mart)
+        values = [*head, planned.night, is_late, late_since, reason, warning]
         connection.execute(f"insert into made.{HEALTH} values ({', '.join('?' * len(values))})", values)
     words = {name: text for name, (_, text) in HEALTH_COLUMNS.items()}
     _comment(

@@ -43,6 +43,7 @@ HEALTH_COLUMNS = {
     "is_late": ("boolean", "True if last night's version did not pass its tests and an older one is shown."),
     "late_since": ("date", "The first night whose version is missing; null if none is."),
     "reason": ("varchar", "What keeps the newer version back: tests that failed, models that were not built."),
+    "warning": ("varchar", "What was odd about the newest dumps it is made of; null if nothing was."),
 }
 
 
@@ -62,6 +63,7 @@ class Mart:
     day: str | None = None
     days: dict[str, str] = field(default_factory=dict)  # facts only: day → output hash
     audience: str = "everybody"  # or analysts: not in business.duckdb
+    warning: str | None = None  # what was odd about the newest dumps it is made of
     few_people: dict[str, Any] | None = None  # what business.duckdb hides of it
     content_hash: str | None = None  # the same on every engine; of runs published before there was one: None
 
@@ -136,6 +138,7 @@ class Published:
             domain.late_since is not None,
             domain.late_since,
             domain.reason,
+            mart.warning,
         )
 
     def shown_in(self, file: str) -> list[Mart]:

@@ -106,6 +106,7 @@ def gather() -> dict[str, Any]:
         "published": _published(shown),
         "sources": _sources(newest, night),
         "quarantine": _quarantine(report, night),
+        "anomalies": report.get("anomalies", []),
         "failed": [failed["node"] for failed in report.get("failed", [])],
         "bytes": sizes.layer_bytes(),
         "growth": sizes.growth(),
@@ -135,6 +136,10 @@ def judge(found: dict[str, Any], warn_hours: float, error_hours: float) -> tuple
         names = [source["table"] for source in found["sources"] if source["state"] == state]
         if names:
             problems.append((code, f"no fresh dump of {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"))
+    for severity, code in (("severe", CRITICAL), ("mild", WARNING)):
+        odd = sorted({entry["table"] for entry in found["anomalies"] if entry["severity"] == severity})
+        if odd:
+            problems.append((code, f"odd dumps of {', '.join(odd[:5])}{' …' if len(odd) > 5 else ''}"))
     if shown["rolled_back"]:
         problems.append((WARNING, f"readers were rolled back to {shown['run_id']}"))
     code = max((level for level, _ in problems), default=OK)
@@ -165,6 +170,7 @@ def _published(shown: Published | None) -> dict[str, Any] | None:
                 "is_late": domain.late_since is not None,
                 "late_since": domain.late_since,
                 "reason": domain.reason,
+                "warning": mart.warning,
             }
         )
     return {"run_id": shown.run_id, "night": shown.night, "rolled_back": newer, "marts": marts}
@@ -288,6 +294,10 @@ def _print(found: dict[str, Any]) -> None:
         [s["table"], s["arrived_on"], s["days_behind"], s["rows"], s["state"], s["owner"]] for s in found["sources"]
     ]
     print(console.table(["table", "newest dump", "days behind", "rows", "state", "owner"], rows))
+    if found["anomalies"]:
+        print("\nOdd about the newest dumps (operations.fct_anomalies)")
+        odd = [[entry["table"], entry["severity"], entry["sentence"]] for entry in found["anomalies"]]
+        print(console.table(["table", "severity", "what"], odd))
     print("\nQuarantine, the last 7 days (./nightshift quarantine TABLE shows the rows)")
     kept_out = [[q["table"], q["layer"], q["reason"], q["rows"]] for q in found["quarantine"]]
     print(console.table(["table", "layer", "reason", "rows"], kept_out))

@@ -27,6 +27,7 @@
   ops.contents      append-only, at the end of a build: the sums behind the content hash of each day of each mart.
   ops.releases      append-only, by publish: up to which point of the ledger a domain has been published.
   ops.plan          what the last plan found stale.
+  ops.anomalies     by build: what was odd about the dumps of each day of arrival (see scripts/anomalies.py).
   ops.settled       by ./nightshift build: nodes that are left out because they stand as the last good build left them.
   What the landing holds (copied from its manifests at the start of each run)
   ops.settings      by the caller: the day after which arrivals are hidden, if any.
@@ -54,6 +55,7 @@
     'settled': 'node varchar',
     'contents': 'relation varchar, day date, output_hash varchar, shape varchar, first_sum decimal(38,0), second_sum decimal(38,0), row_count bigint',
     'plan': 'relation varchar, day date, reason varchar, row_count bigint',
+    'anomalies': 'backend varchar, table_name varchar, dump_id varchar, night date, measure varchar, severity varchar, found double, expected double, sentence varchar, is_tonight boolean',
   }) }}
 {% endmacro %}
 

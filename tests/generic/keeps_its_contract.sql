@@ -2,7 +2,8 @@
   What a staging view must be true to before anything is built on it, for each dump that landed and each measure (rows,
   control totals): what the source declared came to the door; that landed or was refused; what landed comes out of the
   view or breaks a rule of the YAML; a snapshot holds each key once; and of what arrived on a day no more is quarantined
-  than `quarantine_above` allows (in a log, where rows stand alone, `quarantine_few` rows are never too many).
+  than `quarantine_above` allows (in a log, where rows stand alone, `quarantine_few` rows are never too many). And no dump
+  that is still seen was severely odd in the night it came (ops.anomalies; what a first load finds in its past is told only).
   A failing row names the sentence that is not true, and the two figures. The quarantined rows themselves:
   ./nightshift quarantine <backend>.<table>. Dumps that people have `accepted` in the YAML are not asked.
 #}
@@ -112,6 +113,19 @@
         select arrived_on, cast(null as {{ api.Column.translate_type('string') }}), 'no more rows are quarantined than allowed', {{ allowed_in_quarantine(meta) }}, rows_quarantined
         from days
         where rows_quarantined > {{ allowed_in_quarantine(meta) }}
+        union all
+        select
+            anomalies.night,
+            anomalies.dump_id,
+            concat('the dump is as its past lets expect, which it severely is not: ', anomalies.sentence),
+            cast(anomalies.expected as decimal(38, 8)),
+            cast(anomalies.found as decimal(38, 8))
+        from ops.anomalies as anomalies
+        where
+            {{ of_table }}
+            and anomalies.severity = 'severe'
+            and anomalies.is_tonight
+            and anomalies.dump_id in (select dump_id from ops.visible_dumps where {{ of_table }})
 
     )
 

@@ -30,7 +30,7 @@ def night(**other):
             "run_id": "2026-02-25-1", "night": "2026-02-25", "rolled_back": [], "marts": [mart("core.fct_plays")],
         },
         "sources": [source("playback.plays")],
-        "quarantine": [],
+        "quarantine": [], "anomalies": [],
         "bytes": {"landing": 1000, "warehouse": 234},
         "disk_free_bytes": 10**9,
     }  # fmt: skip
@@ -42,6 +42,10 @@ def mart(name, late_since=None):
         "mart": name, "domain": name.split(".")[0], "owner": "Data platform", "rows": 5, "changed_run": "2026-02-25-1",
         "is_late": late_since is not None, "late_since": late_since, "reason": late_since and "a test failed",
     }  # fmt: skip
+
+
+def odd(table, severity):
+    return {"table": table, "severity": severity, "sentence": "rows: 3, expected about 9"}
 
 
 def source(table, days=0, state="ok"):
@@ -68,6 +72,8 @@ LATE = {**night()["published"], "marts": [mart("core.fct_plays"), mart("risk.rev
         (night(last_night={**night()["last_night"], "code": 1}), WARNING, "2026-02-25: some data refused |"),
         (night(sources=[source("bank.statements", 3, "warn")]), WARNING, "no fresh dump of bank.statements |"),
         (night(sources=[source("bank.statements", 9, "error")]), CRITICAL, "no fresh dump of bank.statements |"),
+        (night(anomalies=[odd("billing.payments", "mild")]), WARNING, "WARNING - odd dumps of billing.payments |"),
+        (night(anomalies=[odd("billing.payments", "severe")]), CRITICAL, "CRITICAL - odd dumps of billing.payments |"),
         (night(published={**night()["published"], "rolled_back": ["2026-02-25-2"]}), WARNING, "rolled back to 2026-"),
         (
             night(seconds_since_last_night=27 * 3600, published=LATE),
@@ -104,8 +110,9 @@ def read(text):
 
 
 def test_prometheus_reads_what_status_knows():
-    odd = {"table": "a.b", "layer": "door", "reason": 'no "number"\nbut \\', "rows": 3}
-    found = read(prometheus.render(night(published=LATE, quarantine=[odd]), CRITICAL))
+    unusual = [odd("playback.plays", "severe"), odd("playback.plays", "mild")]
+    refused = {"table": "a.b", "layer": "door", "reason": 'no "number"\nbut \\', "rows": 3}
+    found = read(prometheus.render(night(published=LATE, quarantine=[refused], anomalies=unusual), CRITICAL))
     assert found["nightshift_check"] == 2
     assert found["nightshift_last_night_end_timestamp_seconds"] == datetime(2026, 2, 26, 2, 40, tzinfo=UTC).timestamp()
     assert found['nightshift_last_night_step_seconds{step="land"}'] == 9.5
@@ -113,6 +120,7 @@ def test_prometheus_reads_what_status_knows():
     assert found['nightshift_mart_late{mart="core.fct_plays",domain="core",owner="Data platform"}'] == 0
     assert found['nightshift_source_days_behind{table="playback.plays",owner="Them"}'] == 0
     assert found['nightshift_quarantined_rows{table="a.b",layer="door",reason="no \\"number\\"\\nbut \\\\"}'] == 3
+    assert found['nightshift_source_odd{table="playback.plays",owner="Them"}'] == 2, "what is worse counts"
     assert found['nightshift_bytes{layer="landing"}'] == 1000
 
 
