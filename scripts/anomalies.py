@@ -94,14 +94,7 @@ def regular_dumps(
             covers_on = date.fromisoformat(manifest["covers_on"])
             known[place] = (covers_on, _content(manifest), manifest.get("supersedes", []))
             new.append((*place, *known[place]))
-    if new:
-        connection.execute("begin")
-        connection.executemany(
-            "insert into ops.shipped (backend, table_name, arrived_on, dump_id, covers_on, content, supersedes) "
-            "values (?, ?, ?, ?, ?, ?, ?)",
-            new,
-        )
-        connection.execute("commit")
+    _insert(connection, "ops.shipped (backend, table_name, arrived_on, dump_id, covers_on, content, supersedes)", new)
     found: dict[str, list[Regular]] = defaultdict(list)
     replaced = {(d.backend, d.table, d.arrived_on, old) for d in there for old in known[_place(d)][2]}
     for dump in there:
@@ -188,8 +181,7 @@ def judge(
         "create or replace temp table regular "
         "(backend varchar, table_name varchar, dump_id varchar, day date, content varchar)"
     )
-    if rows:
-        connection.executemany("insert into regular values (?, ?, ?, ?, ?)", rows)
+    _insert(connection, "regular", rows)
     connection.execute(
         "create or replace temp table unjudged as select distinct day as night from regular where day >= ?", [since]
     )
@@ -199,6 +191,14 @@ def judge(
         "insert into ops.judged select night from unjudged where night not in (select night from ops.judged)"
     )
     connection.execute("commit")
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, into: str, rows: Sequence[Sequence[object]]) -> None:
+    """Rows into a table in one statement, a list a column: one at a time they cost a millisecond each."""
+    if rows:
+        columns = list(zip(*rows, strict=True))
+        cells = ", ".join("unnest(?)" for _ in columns)
+        connection.execute(f"insert into {into} select {cells}", [list(column) for column in columns])
 
 
 def told(connection: duckdb.DuckDBPyConnection, night: date | None) -> list[dict[str, str]]:

@@ -285,6 +285,7 @@ shifted as (
         min(today.days_before) as days_before,
         count(*) as hours_seen
     from usual_hours as today
+    inner join unjudged on unjudged.night = today.day
     cross join (values (-2), (-1), (0), (1), (2)) as steps (shift)
     inner join usual_hours as usual
         on usual.backend = today.backend
