@@ -72,8 +72,9 @@ def find(connection: duckdb.DuckDBPyConnection, night: date, tables: Mapping[str
     tables = tables or {t.label: t for b in load_all().values() for t in b.tables.values() if t.kind != "commitment"}
     connection.execute(SCHEMA)
     (last,) = connection.execute("select max(night) from ops.judged where night < ?", [night]).fetchone()
-    since = min(last + timedelta(days=1), night) if last else date.min
-    found = regular_dumps(connection, tables, since - timedelta(days=WINDOW_DAYS) if last else date.min, night)
+    # what a first load brings is measured as far back as the night is judged by; its own past is not judged
+    since = min(last + timedelta(days=1), night) if last else night
+    found = regular_dumps(connection, tables, since - timedelta(days=WINDOW_DAYS), night)
     for label, of_table in found.items():
         measure(connection, tables[label], of_table)
     judge(connection, found, since, night)
