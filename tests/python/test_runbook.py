@@ -32,6 +32,9 @@ ENTRIES = {
     '"quarantine above its threshold"': (
         "test_staging.py::test_too_much_in_quarantine_stops_what_is_built_on_it_until_a_corrected_dump_comes"
     ),
+    '"odd (severe)", and "the dump is as its past lets expect, which it severely is not"': (
+        "test_anomalies.py::test_what_is_odd_is_told_in_words_and_to_whoever_reads_what_is_made_of_it"
+    ),
     "a number is wrong, and published": "test_a_number_is_wrong_and_published",
     "a dump was wrong": "test_a_dump_was_wrong",
     "a source is late": "test_a_source_is_late",

@@ -128,6 +128,7 @@ def test_a_night_that_is_late_says_so_before_its_readers_do(tmp_path, hours, cod
         "seconds_since_last_night": (datetime.now(UTC) - ended).total_seconds(),
         "published": {"run_id": "2026-01-01-1", "marts": [], "rolled_back": []},
         "sources": [],
+        "anomalies": [],
         "bytes": {},
     }
     said = status.judge(found, 26, 50)
