@@ -21,7 +21,7 @@ from scripts.dbt_process import manifest
 from scripts.files import read_json
 from scripts.home import folder
 from scripts.published import Published, current_folder
-from scripts.warehouse import warehouse
+from scripts.warehouse import first_rows, warehouse
 
 COMMAND, SUBJECT = "NIGHTSHIFT_ALERT_COMMAND", "NIGHTSHIFT_ALERT_SUBJECT"
 SECONDS = 60
@@ -90,9 +90,8 @@ def failing_rows(tests: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, An
     try:
         with warehouse(read_only=True) as connection:
             for test in tests:
-                result = connection.execute(f"select * from ({test['compiled']}) as failing limit {ROWS_SHOWN}")
-                names = [column[0] for column in result.description]
-                found[test["node"]] = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+                names, rows = first_rows(connection, test["compiled"], ROWS_SHOWN)
+                found[test["node"]] = [dict(zip(names, row, strict=True)) for row in rows]
     except (duckdb.Error, Stop) as error:
         warn("alert", f"the failing rows cannot be shown: {error}")
     return found

@@ -86,7 +86,8 @@ def regular_dumps(
     """The regular dumps of each table that arrived in some days; a manifest is read once (``ops.shipped``)."""
     there = [d for d in dumps(until) if d.arrived_on >= str(since) and f"{d.backend}.{d.table}" in tables]
     asked = "select backend, table_name, cast(arrived_on as varchar), dump_id, covers_on, content, supersedes"
-    known = {row[:4]: row[4:] for row in connection.execute(f"{asked} from ops.shipped").fetchall()}
+    read = connection.execute(f"{asked} from ops.shipped where arrived_on >= ?", [since]).fetchall()
+    known = {row[:4]: row[4:] for row in read}
     new = []
     for dump in there:
         place = _place(dump)

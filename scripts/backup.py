@@ -30,6 +30,7 @@ from scripts.console import REFUSED, STOPPED, USAGE, Stop, count, duration, prog
 from scripts.faults import fault_point
 from scripts.files import files_below, point_link, read_json, remove_folder, replace_json, sync
 from scripts.home import folder, home
+from scripts.landing.streams import sha256
 from scripts.lock import RESTORING, WHOLE, all_locks
 from scripts.published import CURRENT, MAKING
 from scripts.warehouse import warehouse, warehouse_file
@@ -237,7 +238,7 @@ def _take(
     written = 0
     if name.split("/")[0] in IMMUTABLE and stat.st_dev == making.stat().st_dev:
         os.link(path, target)
-        digest = _hash(target)
+        digest = sha256(target)
     else:
         digest = _copy(path, target, stat.st_mode & 0o777)
         written = stat.st_size
@@ -255,7 +256,7 @@ def _take_database(path: Path, name: str, target: Path) -> Entry:
         copy.execute("pragma journal_mode = delete")
     sync(target)
     stat = target.stat()
-    return Entry(name, stat.st_size, _hash(target), mode, stat.st_mtime_ns)
+    return Entry(name, stat.st_size, sha256(target), mode, stat.st_mtime_ns)
 
 
 def _state(layer: Path) -> Iterator[Path]:
@@ -326,7 +327,7 @@ def _verify(chosen: tuple[Path, Backup]) -> None:
 
 def _is_sound(path: Path, entry: Entry) -> bool:
     file = path / entry.path
-    return file.is_file() and file.stat().st_size == entry.bytes and _hash(file) == entry.sha256
+    return file.is_file() and file.stat().st_size == entry.bytes and sha256(file) == entry.sha256
 
 
 def _held() -> Iterator[Path]:
@@ -435,8 +436,3 @@ def _copy(source: Path, target: Path, mode: int) -> str:
     stat = source.stat()
     os.utime(target, ns=(stat.st_mtime_ns, stat.st_mtime_ns))
     return digest.hexdigest()
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

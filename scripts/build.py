@@ -16,7 +16,7 @@ import duckdb
 
 from scripts import anomalies, console, deferred, fingerprint
 from scripts.console import DONE, FAILED, USAGE, Stop, count, duration, say
-from scripts.dbt_process import Run, last_manifest, manifest, nodes_below, run_dbt
+from scripts.dbt_process import Run, last_manifest, manifest, nodes_below, plan_dbt, run_dbt
 from scripts.estimate import estimate, learn
 from scripts.faults import fault_point
 from scripts.files import read_json, replace_json
@@ -119,8 +119,6 @@ def build(
         day = as_date(on_day) or newest_arrival()
         with warehouse() as connection:
             prepare(connection, day)
-            if day:
-                anomalies.find(connection, day)
             since = last_sequence(connection)
         if defer_rebuilds and (waiting := deferred.heavy(lock)):
             return deferred.build_as_before(waiting, day, lock)
@@ -129,10 +127,14 @@ def build(
             is_known_good = not full_tests and read_json(folder("warehouse") / UNIT_TESTS) == {"passed": definitions}
             leaves_unit_tests = is_known_good or not unit_tests
             is_whole = not (select or exclude or full_tests)
-            standing = settled(connection, last_manifest(), day) if is_whole and leaves_unit_tests else Settled()
+            standing = (
+                settled(connection, definitions, last_manifest(), day) if is_whole and leaves_unit_tests else Settled()
+            )
             if standing.everything:
                 say("build", f"as of {day}: nothing has changed since everything was built and passed its tests")
                 return DONE
+            if day:
+                anomalies.find(connection, day)
             leave_out(connection, standing.nodes)
         forget()
         fault_point("build:before-dbt")
@@ -197,12 +199,7 @@ def plan(on_day: datetime | None, select: tuple[str, ...], as_json: bool, diff: 
             prepare(connection, None)
             before = get_day(connection)
             set_day(connection, day)
-        arguments = [
-            "build",
-            *_options("--select", select),
-            *_options("--exclude-resource-type", ("test", "unit_test")),
-        ]
-        run = run_dbt(arguments, lock, {"NIGHTSHIFT_PLAN": "1"})
+        run = plan_dbt(lock, _options("--select", select))
         with warehouse() as connection:
             rows = connection.execute(
                 "select relation, cast(day as varchar), reason, row_count from ops.plan order by relation, day"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -30,8 +29,9 @@ from scripts.files import read_json, remove_folder, replace_json
 from scripts.home import PROJECT, at_home, folder
 from scripts.landed import newest_arrival
 from scripts.lock import night_lock
-from scripts.scratch import SHARED, copy_warehouse, scratch_home, step
-from scripts.warehouse import settings, warehouse, warehouse_file
+from scripts.preview import UNTESTED
+from scripts.scratch import copy_warehouse, json_said, scratch_home, share, step
+from scripts.warehouse import first_rows, settings, warehouse, warehouse_file
 
 REVIEW = Path("target/ci/review.md")
 MADE_OF = "made_of.json"
@@ -197,10 +197,7 @@ def _base(checkout: Path, commit: str) -> tuple[Path, Any]:
         _or_stop(step(["night", "--sample"], checkout), "the sample's nights")
     day = newest_arrival()
     root = folder("ci") / "base"
-    root.mkdir(exist_ok=True)
-    for shared in SHARED:
-        if not (root / shared).is_symlink():
-            (root / shared).symlink_to(folder(shared))
+    share(root)
     wanted = {"definitions": fingerprint.of_models(checkout), "on": str(day), "engine": duckdb.__version__}
     file = root / "warehouse" / warehouse_file().name
     if not file.exists() and warehouse_file().exists():
@@ -209,8 +206,7 @@ def _base(checkout: Path, commit: str) -> tuple[Path, Any]:
         if read_json(root / MADE_OF) != wanted or not file.exists():
             (root / MADE_OF).unlink(missing_ok=True)
             began = time.monotonic()
-            untested = ["--exclude", "resource_type:test", "--exclude", "resource_type:unit_test"]
-            _or_stop(step(["build", "--on", str(day), *untested], checkout), f"the build of {commit[:10]}")
+            _or_stop(step(["build", "--on", str(day), *UNTESTED], checkout), f"the build of {commit[:10]}")
             replace_json(root / MADE_OF, wanted)
             say("ci", f"the warehouse of {commit[:10]} as of {day} ({duration(time.monotonic() - began)})")
         else:
@@ -237,8 +233,7 @@ def _build(found: Findings, root: Path, base_home: Path) -> None:
         )
         if code:
             return
-        planned = json.loads(next(line for line in said.splitlines() if line.startswith("{")))
-        found.stale = planned["models"]
+        found.stale = json_said(said)["models"]
         after = manifest()
         found.modified = dict(_modified(before, after))
         _release_everything()
@@ -289,8 +284,7 @@ def _with_rows(failed: dict[str, Any]) -> dict[str, Any]:
     if not failed["node"].startswith("test.") or not failed["failures"]:
         return {**failed, "rows": None}
     with warehouse(read_only=True) as connection:
-        result = connection.execute(f"select * from ({failed['compiled']}) as failing limit {ROWS_SHOWN}")
-        return {**failed, "rows": ([column[0] for column in result.description], result.fetchall())}
+        return {**failed, "rows": first_rows(connection, failed["compiled"], ROWS_SHOWN)}
 
 
 def _timings(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from scripts.home import at_home, folder, home
 from scripts.landed import dumps, newest_arrival
 from scripts.landing.inbox import TOTALS
 from scripts.preview import UNTESTED, differences_from
-from scripts.scratch import copy_warehouse, scratch_home, step
+from scripts.scratch import copy_warehouse, json_said, scratch_home, step
 
 BOOKS = ("finance", "royalties")
 
@@ -247,7 +246,7 @@ def _plan(on: list[str]) -> dict[str, Any]:
     if code:
         warn("correct", said.rstrip())
         raise Stop("what it touches could not be found out; nothing was changed", FAILED)
-    return json.loads(next(line for line in said.splitlines() if line.startswith("{")))
+    return json_said(said)
 
 
 def _say_dumps(wanted: Correction, new: dict[str, Any]) -> None:

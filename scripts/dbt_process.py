@@ -125,6 +125,12 @@ def run_dbt(arguments: Sequence[str], lock: int, extra: dict[str, str] | None = 
     return Run(process.returncode, list(_results(artifact)), messages)
 
 
+def plan_dbt(lock: int, selection: Sequence[str] = ()) -> Run:
+    """Have dbt write to ``ops.plan`` what a build would make anew; nothing is built or tested."""
+    arguments = ["build", *selection, "--exclude-resource-type", "test", "unit_test"]
+    return run_dbt(arguments, lock, {"NIGHTSHIFT_PLAN": "1"})
+
+
 def _dbt() -> list[str]:
     """The command: dbt itself, or dbt that dies at a named statement, when a fault of the build is asked for."""
     if wanted_fault() in DBT_POINTS:

@@ -8,7 +8,6 @@ under the old definition, whole; no mart mixes the two. ``rebuild`` makes the ne
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -17,10 +16,10 @@ from typing import Any
 
 from scripts import fingerprint
 from scripts.console import FAILED, STOPPED, count, say, warn
-from scripts.dbt_process import run_dbt
+from scripts.dbt_process import plan_dbt
 from scripts.faults import fault_point
 from scripts.files import point_link, read_json, remove_folder, replace_json
-from scripts.home import PROJECT, folder
+from scripts.home import PROJECT, folder, of_checkout
 from scripts.lock import hand_down
 from scripts.published import CURRENT, MAKING
 from scripts.warehouse import warehouse
@@ -83,10 +82,7 @@ def heavy(lock: int) -> dict[str, int] | None:
     known = held_back()
     if known and known["definitions"] == _name():
         return known["models"]
-    run = run_dbt(
-        ["build", "--exclude-resource-type", "test", "unit_test"], lock, {"NIGHTSHIFT_PLAN": "1"}
-    )  # fmt: skip
-    if run.exit_code:
+    if plan_dbt(lock).exit_code:
         return None
     with warehouse() as connection:
         return dict(connection.execute(HEAVY, {"few": FEW}).fetchall()) or None
@@ -103,13 +99,7 @@ def build_as_before(models: dict[str, int], day: date | None, lock: int) -> int:
     say("build", f"held back: {periods} of {count(len(models), 'table')} under new definitions ({_few(models)})")
     say("build", "tonight is built with the definitions of before; `./nightshift rebuild` makes the new ones beside it")
     shared = hand_down(lock)
-    paths = filter(None, [str(kept), os.environ.get("PYTHONPATH")])
-    environment = {
-        **shared.pop("env"),
-        "NIGHTSHIFT_PROJECT": str(kept),
-        "NIGHTSHIFT_TARGET": "target/kept",
-        "PYTHONPATH": os.pathsep.join(paths),
-    }
+    environment = {**shared.pop("env"), **of_checkout(kept), "NIGHTSHIFT_TARGET": "target/kept"}
     done = subprocess.run(
         [sys.executable, "-m", "scripts.nightshift", "build", "--no-unit-tests", *(["--on", str(day)] if day else [])],
         cwd=kept,

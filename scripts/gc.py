@@ -5,7 +5,6 @@ Nothing here is needed by the next night, and nothing a replay of the past needs
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -24,6 +23,7 @@ from scripts.faults import fault_point
 from scripts.files import files_below, read_json, remove_folder, sync
 from scripts.home import folder, home
 from scripts.landed import DAY, dumps, newest_arrival
+from scripts.landing.streams import sha256
 from scripts.lock import all_locks
 from scripts.published import current_folder, published_runs
 from scripts.retention import FOREVER, REQUIRED, retention
@@ -45,8 +45,7 @@ OLD_ROWS = {
         and not (output_hash in ('created', 'started') and sequence >= (select max(sequence) from ops.ledger as newer
             where newer.relation = ledger.relation and newer.output_hash = ledger.output_hash))""",
     "domain_checks": """
-        ledger_sequence < $limit and checked_at < (
-            select max(checked_at) from ops.domain_checks as newer where newer.domain = domain_checks.domain)""",
+        ledger_sequence < $limit and rowid not in (select max(rowid) from ops.domain_checks group by domain)""",
     "releases": """
         sequence < $limit and sequence < (
             select max(sequence) from ops.releases as newer where newer.domain = releases.domain)""",
@@ -191,8 +190,7 @@ def _hash(path: Path, known: dict[str, tuple[int, int, str]]) -> str:
     found = known.get(str(path))
     if found and found[:2] == (stat.st_size, stat.st_mtime_ns):
         return found[2]
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256(path)
 
 
 def _superseded(limit: str, going: set[Path]) -> Iterator[Path]:

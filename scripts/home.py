@@ -22,6 +22,12 @@ def folder(name: str) -> Path:
     return path
 
 
+def of_checkout(checkout: Path) -> dict[str, str]:
+    """What a child process is told to run another checkout's steps over its models, beside what it is told anyway."""
+    path = filter(None, [str(checkout), os.environ.get("PYTHONPATH")])
+    return {"NIGHTSHIFT_PROJECT": str(checkout), "PYTHONPATH": os.pathsep.join(path)}
+
+
 @contextmanager
 def at_home(root: Path) -> Iterator[Path]:
     """Everything inside the block, child processes included, takes ``root`` for the root of all run state."""

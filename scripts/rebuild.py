@@ -28,7 +28,7 @@ from scripts.faults import fault_point
 from scripts.files import read_json, remove_folder, replace_json, sync
 from scripts.home import at_home, folder, home
 from scripts.lock import night_lock
-from scripts.scratch import copy_warehouse, point_at
+from scripts.scratch import copy_warehouse, point_at, share
 from scripts.warehouse import settings, warehouse, warehouse_file
 
 FOLDER = "rebuild"
@@ -99,9 +99,7 @@ def _begin(side: Path, definitions: str) -> int:
         return known["done"] if known["definitions"] == definitions else 0
     if side.exists():
         remove_folder(side)
-    side.mkdir()
-    for name in SHARED:
-        (side / name).symlink_to(folder(name))
+    share(side, SHARED)
     copy_warehouse(side)
     with at_home(side), warehouse() as connection:
         # the ledger's numbers go their own way from here: records of the other warehouse's releases say nothing of this

@@ -19,7 +19,7 @@ from scripts.preview import UNTESTED
 from scripts.publish import hash_of_days
 from scripts.published import Published, published_runs
 from scripts.scratch import scratch_home, step
-from scripts.warehouse import get_day, warehouse, warehouse_file
+from scripts.warehouse import get_day, recorded_hashes, warehouse, warehouse_file
 
 
 @click.command()
@@ -73,13 +73,7 @@ def replay(to_day: datetime | None) -> int:
 def _unlike_published(root: Path, run: Published) -> list[str]:
     """Marts whose hash is another than the record of a published run says."""
     with at_home(root), warehouse(read_only=True) as connection:
-        days: dict[str, dict[str | None, str]] = {}
-        rows = connection.execute(
-            "select relation, cast(day as varchar), output_hash from ops.fresh "
-            "where output_hash not in ('gone', 'empty', 'created', 'started')"
-        ).fetchall()
-        for relation, day, output in rows:
-            days.setdefault(relation, {})[day] = output
+        days = recorded_hashes(connection)
     found = [mart.key for mart in run.marts if mart.hash and mart.hash != hash_of_days(days.get(mart.name, {}))]
     for key in found:
         warn("replay", f"{key} is not what {run.run_id} published")

@@ -9,7 +9,7 @@ from scripts.console import DONE, USAGE, Stop, count, say, table
 from scripts.files import read_json
 from scripts.home import folder
 from scripts.lock import night_lock
-from scripts.warehouse import warehouse
+from scripts.warehouse import first_rows, warehouse
 
 
 @click.command()
@@ -45,8 +45,7 @@ def rows(name: str | None, limit: int, sql: bool) -> int:
         click.echo(query)
         return DONE
     with night_lock("rows"), warehouse(read_only=True) as connection:
-        result = connection.execute(f"select * from ({query}) as failing limit {limit}")
-        print(table([column[0] for column in result.description], result.fetchall()))
+        print(table(*first_rows(connection, query, limit)))
     number = tests[found[0]]["failures"]
     say("rows", f"{found[0]}: {count(number, 'row')}{f', {limit} shown' if number and number > limit else ''}")
     return DONE

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from scripts.console import STOPPED, Stop, size
 from scripts.faults import fault_point
 from scripts.files import remove_folder
-from scripts.home import PROJECT, folder, home
+from scripts.home import PROJECT, folder, home, of_checkout
 from scripts.lock import HANDED_DOWN, night_lock
 from scripts.warehouse import settings, warehouse, warehouse_file
 
@@ -33,13 +35,19 @@ def scratch_home(name: str) -> Iterator[Path]:
     with night_lock(name, f"scratch-{name}"):
         if root.exists():
             remove_folder(root)
-        root.mkdir(parents=True)
-        for shared in SHARED:
-            (root / shared).symlink_to(folder(shared))
+        share(root)
         try:
             yield root
         finally:
             remove_folder(root)
+
+
+def share(root: Path, names: Iterable[str] = SHARED) -> None:
+    """Make a folder a home that reads these folders of this one; links that are there already stay."""
+    root.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if not (root / name).is_symlink():
+            (root / name).symlink_to(folder(name))
 
 
 def copy_warehouse(into: Path) -> int:
@@ -90,8 +98,7 @@ def step(arguments: list[str], checkout: Path | None = None, **more: str) -> tup
     # said, because another checkout would look for its own var/
     environment |= {"NIGHTSHIFT_HOME": str(home()), **more}
     if checkout:
-        path = filter(None, [str(checkout), environment.get("PYTHONPATH")])
-        environment |= {"NIGHTSHIFT_PROJECT": str(checkout), "PYTHONPATH": os.pathsep.join(path)}
+        environment |= of_checkout(checkout)
     done = subprocess.run(
         [sys.executable, "-m", "scripts.nightshift", *arguments],
         cwd=checkout or PROJECT,
@@ -104,3 +111,8 @@ def step(arguments: list[str], checkout: Path | None = None, **more: str) -> tup
     if done.returncode < 0:
         raise Stop(f"./nightshift {arguments[0]} was killed by signal {-done.returncode}; run it again", STOPPED)
     return done.returncode, done.stdout
+
+
+def json_said(said: str) -> Any:  # noqa: ANN401 (JSON)
+    """The document that a step told ``--json`` has printed among its lines."""
+    return json.loads(next(line for line in said.splitlines() if line.startswith("{")))

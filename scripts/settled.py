@@ -49,10 +49,12 @@ class Settled:
     nodes: list[str] = field(default_factory=list)
 
 
-def settled(connection: duckdb.DuckDBPyConnection, project: dict[str, Any], day: date | None) -> Settled:
-    """What a build of everything may leave out; ``project`` is the manifest of the last one."""
+def settled(
+    connection: duckdb.DuckDBPyConnection, definitions: str, project: dict[str, Any], day: date | None
+) -> Settled:
+    """What a build of these definitions, of everything, may leave out; ``project`` is the manifest of the last one."""
     record = read_json(folder("warehouse") / RECORD) or {}
-    if not record or record.get("definitions") != fingerprint.of_models() or record["state"] != _state(connection):
+    if not record or record.get("definitions") != definitions or record["state"] != _state(connection):
         return Settled()
     if day is not None and record["night"] == fingerprint.of_night(day):
         return Settled(everything=True)

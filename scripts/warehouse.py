@@ -68,6 +68,24 @@ def get_day(connection: duckdb.DuckDBPyConnection) -> date | None:
     return connection.execute("select max(on_date) from ops.settings").fetchone()[0]
 
 
+def recorded_hashes(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str | None, str]]:
+    """What the ledger says of every relation: the hash of each day that has rows (of None: a table without days)."""
+    found: dict[str, dict[str | None, str]] = {}
+    rows = connection.execute(
+        "select relation, cast(day as varchar), output_hash from ops.fresh "
+        "where output_hash not in ('gone', 'empty', 'created', 'started')"
+    ).fetchall()
+    for relation, day, output in rows:
+        found.setdefault(relation, {})[day] = output
+    return found
+
+
+def first_rows(connection: duckdb.DuckDBPyConnection, query: str, limit: int) -> tuple[list[str], list[tuple]]:
+    """The first rows of a query, such as those a failing test found, with the names of its columns."""
+    result = connection.execute(f"select * from ({query}) as failing limit {limit}")
+    return [column[0] for column in result.description], result.fetchall()
+
+
 def rows_hash(columns: Sequence[tuple[str, str]]) -> str:
     """The SQL aggregate that hashes a table's rows as the ledger does (macro ``rows_hash``): order-free, typed.
 

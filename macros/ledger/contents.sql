@@ -19,10 +19,12 @@
       order by fresh.relation, fresh.day") -%}
       {%- do missing.setdefault(row[0], []).append(row[1]) -%}
     {%- endfor -%}
+    {%- set written = [] -%}
     {%- for node in built if node.alias in missing -%}
       {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
-      {%- if relation -%}{%- do in_one_transaction([contents_of(relation, node.config.get('day') if node.config.materialized == 'by_day', missing[node.alias])]) -%}{%- endif -%}
+      {%- if relation -%}{%- do written.append(contents_of(relation, node.config.get('day') if node.config.materialized == 'by_day', missing[node.alias])) -%}{%- endif -%}
     {%- endfor -%}
+    {%- if written -%}{%- do in_one_transaction(written) -%}{%- endif -%}
   {%- endif -%}
 {% endmacro %}
 

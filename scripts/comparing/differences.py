@@ -9,7 +9,6 @@ they are, a DOUBLE rounded to twelve places first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from scripts.warehouse import settings
+from scripts.warehouse import recorded_hashes, settings
 
 EXAMPLES = 5
 BINARY = ("double", "float")
@@ -122,8 +121,8 @@ def compare(
     ``keys`` by the mart's name; ``leave_out(mart, column)`` says which columns are no part of the comparison, beside
     those of lineage (``_…``). Marts that do not differ are not in the result.
     """
-    with _side(before) as (was_days, was_columns), _side(after) as (now_days, now_columns):
-        pass
+    was_days, was_columns = _side(before)
+    now_days, now_columns = _side(after)
     found = []
     with duckdb.connect(config=settings()) as connection:
         connection.execute(f"attach '{_quoted(before)}' as was (read_only)")
@@ -147,17 +146,9 @@ def compare(
     return found
 
 
-@contextmanager
-def _side(file: Path) -> Iterator[tuple[dict[str, dict[str | None, str]], dict[str, Columns]]]:
+def _side(file: Path) -> tuple[dict[str, dict[str | None, str]], dict[str, Columns]]:
     """What a warehouse's ledger says of each day of each relation, and the columns of its tables."""
     with duckdb.connect(str(file), read_only=True, config=settings()) as connection:
-        days: dict[str, dict[str | None, str]] = {}
-        rows = connection.execute(
-            "select relation, cast(day as varchar), output_hash from ops.fresh "
-            "where output_hash not in ('gone', 'empty', 'created', 'started')"
-        ).fetchall()
-        for relation, day, output in rows:
-            days.setdefault(relation, {})[day] = output
         columns: dict[str, Columns] = {}
         rows = connection.execute(
             "select schema_name || '.' || table_name, column_name, lower(data_type) from duckdb_columns() "
@@ -165,7 +156,7 @@ def _side(file: Path) -> Iterator[tuple[dict[str, dict[str | None, str]], dict[s
         ).fetchall()
         for table, column, kind in rows:
             columns.setdefault(table, {})[column] = kind
-        yield days, columns
+        return recorded_hashes(connection), columns
 
 
 def _differing(was: dict[str | None, str] | None, now: dict[str | None, str] | None) -> list[str]:

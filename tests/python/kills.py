@@ -1,8 +1,13 @@
-"""Where commands of the books can be killed, and books that want two people: for tests of posting and closing."""
+"""Where commands of the books can be killed, books that want two people, and somebody who holds the night's lock."""
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.home import PROJECT
@@ -29,3 +34,21 @@ def named_points(*modules: str) -> set[str]:
         for name in re.findall(r'fault_point\(f?"([^"]+)"\)', (PROJECT / f"scripts/{module}.py").read_text()):
             found.add(re.sub(r"\{.*?\}", "*", name))
     return found
+
+
+@contextmanager
+def holding_the_night(home: Path) -> Iterator[int]:
+    """Another process holds the night's lock of a home for as long as the block lasts; yields its number."""
+    hold = (
+        "import time\nfrom scripts.lock import night_lock\n"
+        "with night_lock('night'):\n    print('held', flush=True)\n    time.sleep(60)"
+    )
+    environment = {**os.environ, "NIGHTSHIFT_HOME": str(home)}
+    with subprocess.Popen(
+        [sys.executable, "-c", hold], env=environment, cwd=PROJECT, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        try:
+            holder.stdout.readline()
+            yield holder.pid
+        finally:
+            holder.kill()

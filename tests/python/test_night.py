@@ -12,6 +12,7 @@ from datetime import date
 
 import duckdb
 import pytest
+from kills import holding_the_night
 from ledger_harness import ROOT, Ledger
 
 from scripts import night
@@ -302,23 +303,12 @@ def test_an_earlier_day_hides_what_arrived_since(project):
 
 
 def test_a_second_night_is_told_who_is_running(project):
-    hold = (
-        "import time\nfrom scripts.lock import night_lock\n"
-        "with night_lock('night'):\n    print('held', flush=True)\n    time.sleep(60)"
-    )
-    environment = {**os.environ, "NIGHTSHIFT_HOME": str(project.home)}
-    with subprocess.Popen(
-        [sys.executable, "-c", hold], env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        try:
-            holder.stdout.readline()
-            for step in ("night", "build", "publish", "plan", "rollback"):
-                done = project.run(step)
-                assert done.returncode == LOCKED, step
-                assert f"process {holder.pid}" in done.stderr
-            assert f"Running      `night` (process {holder.pid})" in project.run("status").stdout
-        finally:
-            holder.kill()
+    with holding_the_night(project.home) as holder:
+        for step in ("night", "build", "publish", "plan", "rollback"):
+            done = project.run(step)
+            assert done.returncode == LOCKED, step
+            assert f"process {holder}" in done.stderr
+        assert f"Running      `night` (process {holder})" in project.run("status").stdout
 
 
 @pytest.mark.parametrize(("asked", "erased"), [({}, DONE), ({"r1": "p1"}, DONE), ({"r1": "p1"}, STOPPED)])

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import resource
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from estate import BILLING, payments
+from kills import holding_the_night
 from ledger_harness import ROOT
 from test_night import MANY_PLAYS, STREAMS, make
 
@@ -110,17 +109,8 @@ def plays(project) -> dict[str, int]:
 
 @pytest.mark.nightly
 def test_another_night_is_running(project):
-    hold = (
-        "import time\nfrom scripts.lock import night_lock\n"
-        "with night_lock('night'):\n    print('held', flush=True)\n    time.sleep(60)"
-    )
-    environment = {**os.environ, "NIGHTSHIFT_HOME": str(project.home)}
-    with subprocess.Popen(
-        [sys.executable, "-c", hold], env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        holder.stdout.readline()
-        assert f"the lock is held by `night` (process {holder.pid})" in night(project, LOCKED).stderr
-        os.kill(holder.pid, signal.SIGTERM)
+    with holding_the_night(project.home) as holder:
+        assert f"the lock is held by `night` (process {holder})" in night(project, LOCKED).stderr
     night(project)
 
 

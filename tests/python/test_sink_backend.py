@@ -10,7 +10,6 @@ from pathlib import Path
 import duckdb
 import psycopg
 import pytest
-from postgres_server import MISSING, programs, running_server
 
 from scripts.console import DONE, FAILED, REFUSED, Stop
 from scripts.sink import sink
@@ -27,13 +26,6 @@ OWN_TABLE = """
 """
 SEGMENTS = "select account_id, segment, streams_30 from listener_segments order by account_id"
 LETTERS = "select key->>'account_id', row->>'segment', reason from listener_segments_dead_letters order by 1"
-pytestmark = pytest.mark.skipif(programs() is None, reason=MISSING)
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running_server() as running:
-        yield running
 
 
 @pytest.fixture
@@ -73,8 +65,8 @@ def versions(dsn):
     return dict(ask(dsn, "select account_id, xmin::text from listener_segments"))
 
 
-def test_rows_that_changed_are_written_and_those_that_are_gone_removed(home, server):
-    dsn = server.create("plain")
+def test_rows_that_changed_are_written_and_those_that_are_gone_removed(home, postgres):
+    dsn = postgres.create("plain")
     night(home, [("a1", "new", 1), ("a2", "loyal", 50), ("a3", None, None)])
     assert bring(dsn) == DONE
     assert ask(dsn, SEGMENTS) == [("a1", "new", 1), ("a2", "loyal", 50), ("a3", None, None)]
@@ -90,9 +82,9 @@ def test_rows_that_changed_are_written_and_those_that_are_gone_removed(home, ser
     assert ask(dsn, LETTERS) == []
 
 
-def test_what_the_backend_refuses_stands_aside_until_it_is_taken(home, server):
+def test_what_the_backend_refuses_stands_aside_until_it_is_taken(home, postgres):
     """A check, a reference that is looked at when the transaction ends, and a row the backend still needs."""
-    dsn = server.create("own")
+    dsn = postgres.create("own")
     with psycopg.connect(dsn) as connection:
         connection.execute(OWN_TABLE)
     rows = [(f"a{n}", "loyal", n) for n in range(1, 151)] + [("stranger", "new", 1)]
@@ -123,8 +115,8 @@ def test_what_the_backend_refuses_stands_aside_until_it_is_taken(home, server):
 
 
 @pytest.mark.parametrize("point", ["before-delivery", "after-delivery"])
-def test_killed_anywhere_it_is_run_again(home, server, point):
-    dsn = server.create("killed")
+def test_killed_anywhere_it_is_run_again(home, postgres, point):
+    dsn = postgres.create("killed")
     night(home, [("a1", "new", 1)])
     bring(dsn)
     night(home, [("a1", "loyal", 30)], number=2)
@@ -138,8 +130,8 @@ def test_killed_anywhere_it_is_run_again(home, server, point):
     assert ask(dsn, SEGMENTS) == [("a1", "loyal", 30)]
 
 
-def test_a_table_with_other_columns_is_left_alone(home, server):
-    dsn = server.create("other")
+def test_a_table_with_other_columns_is_left_alone(home, postgres):
+    dsn = postgres.create("other")
     with psycopg.connect(dsn) as connection:
         connection.execute("create table listener_segments (account_id text primary key, score int)")
     night(home, [("a1", "new", 1)])
