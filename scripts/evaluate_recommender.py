@@ -9,13 +9,15 @@ from typing import Any
 import click
 import numpy as np
 import scipy.sparse as sp
+import yaml
 
 from scripts import console
-from scripts.console import DONE, USAGE, Stop, say, timed
+from scripts.console import DONE, FAILED, USAGE, Stop, say, timed
 from scripts.home import PROJECT
 from scripts.models import interactions, recommender
 
 LASTFM = PROJECT / "../shared/data/lastfm_hetrec/user_artists.dat"
+EXAMPLES = PROJECT / "examples"
 FIGURES = ("ndcg@10", "recall@20", "ndcg@100", "recall@100")
 
 
@@ -33,8 +35,13 @@ FIGURES = ("ndcg@10", "recall@20", "ndcg@100", "recall@100")
     show_default=True,
     help="random:SEED:SHARE in the order of the file, or time:SHARE: so much of it, the earliest, is learned from.",
 )
+@click.option(
+    "--example",
+    type=click.Choice(["lastfm_hetrec"]),
+    help="The protocol of examples/NAME, on its own file and split; fails if it does not come out.",
+)
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the table there too.")
-def evaluate_recommender(file: Path | None, split: str, json_file: Path | None) -> int:
+def evaluate_recommender(file: Path | None, split: str, example: str | None, json_file: Path | None) -> int:
     """All candidates on one file of interactions, by the protocol that the field shares, and the blend that ships.
 
     Every listener with something to find counts; what a listener had in training is not recommended; gain is binary;
@@ -44,12 +51,14 @@ def evaluate_recommender(file: Path | None, split: str, json_file: Path | None) 
 
     \b
     Examples
-      ./nightshift evaluate recommender
+      ./nightshift evaluate recommender --example lastfm_hetrec
       ./nightshift evaluate recommender --interactions plays.tsv --split time:0.8 --json figures.json
     """
     if json_file and not json_file.absolute().parent.is_dir():
         raise Stop(f"{json_file.parent} is no folder", USAGE)
-    found = interactions.read(file or LASTFM)
+    protocol = yaml.safe_load((EXAMPLES / example / "protocol.yml").read_text()) if example else {}
+    split = protocol.get("split", split)
+    found = interactions.read(file or (EXAMPLES / example / protocol["data"] if example else LASTFM))
     first = found.training(split)
     train, test = found.split(split)
     say(
@@ -63,7 +72,23 @@ def evaluate_recommender(file: Path | None, split: str, json_file: Path | None) 
     print(console.table(header, [[_shown(line[name]) for name in header] for line in table]))
     if json_file:
         json_file.write_text(json.dumps(table, indent=1) + "\n")
-    return DONE
+    return _compared(protocol, table) if example else DONE
+
+
+def _compared(protocol: dict[str, Any], table: list[dict[str, Any]]) -> int:
+    """Print what a protocol expects beside what came out; FAILED if it did not."""
+    reached = {line["name"]: line for line in table}
+    lines = []
+    for name, figures in protocol["references"].items():
+        for figure, value in figures.items():
+            good = abs(reached[name][figure] - value) <= protocol["within"]
+            lines.append((name, figure, f"{value:.3f} ± {protocol['within']:.3f}", reached[name][figure], good))
+    for name, figures in protocol["at_least"].items():
+        for figure, value in figures.items():
+            lines.append((name, figure, f"at least {value:.3f}", reached[name][figure], reached[name][figure] >= value))
+    shown = [(*line[:3], f"{line[3]:.4f}", "yes" if line[4] else "NO") for line in lines]
+    print(console.table(("name", "figure", "expected", "came out", "good"), shown))
+    return DONE if all(line[4] for line in lines) else FAILED
 
 
 def score(train: sp.csr_matrix, test: sp.csr_matrix, trial: recommender.Trial | None = None) -> list[dict[str, Any]]:

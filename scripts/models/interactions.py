@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ NAMES = {
     "weight": ("weight", "rating", "count", "plays", "playcount", "play_count", "score", "value"),
     "time": ("time", "timestamp", "ts", "date", "at", "played_at", "datetime", "unixtime"),
 }
+# More is no count: sums of it stay finite.
+LARGEST = 1e15
 SPLIT = re.compile(r"random:(?P<seed>\d{1,9}):(?P<share>0?\.\d+)|time:(?P<time_share>0?\.\d+)")
 
 
@@ -81,7 +84,10 @@ class Interactions:
         if asked["share"]:
             return np.random.RandomState(int(asked["seed"])).rand(len(self)) < float(asked["share"])
         if self.time is None:
-            raise Stop("a split by time needs a fourth column with the time", USAGE)
+            raise Stop(
+                "a split by time needs a column with the time: seconds, or like 2026-02-01 12:00:00, in most lines",
+                USAGE,
+            )
         first = np.zeros(len(self), dtype=bool)
         first[np.argsort(self.time, kind="stable")[: int(len(self) * float(asked["time_share"]))]] = True
         return first
@@ -102,7 +108,7 @@ def read(path: Path) -> Interactions:
     connection.execute(
         f"create table raw as select * from read_csv(?, delim='\t', header=false, skip={lines}, columns={{{kinds}}}, "
         "quote='', escape='', null_padding=true, ignore_errors=true, auto_detect=false, parallel=false, "
-        "strict_mode=false, encoding='utf-8')",
+        f"strict_mode=false, encoding='{_encoding(path)}')",
         [str(path)],
     )
     place = _places(header, path)
@@ -118,17 +124,34 @@ def read(path: Path) -> Interactions:
         raise Stop(f"{path.name} has no line with a listener, an item and a weight above zero", REFUSED)
     if total > kept:
         warn("evaluate", f"{total - kept:,} of {total:,} lines left out: no id, or the weight is no number above zero")
-    found = connection.execute(f"select listener, item, weight, time from rows where {good}").fetchnumpy()
+    found = connection.execute(
+        f"select listener, item, least(weight, {LARGEST}) as weight, time from rows where {good}"
+    ).fetchnumpy()
     times = np.ma.filled(found["time"].astype(float), np.nan)
-    has_time = "time" in place and not np.isnan(times).any()
+    has_time = "time" in place and np.isnan(times).mean() < 0.5
     if "time" in place and not has_time:
-        warn(
-            "evaluate", "the times cannot all be read (seconds, or like 2026-02-01 12:00:00): taken for a file without"
-        )
+        warn("evaluate", "most times cannot be read (seconds, or like 2026-02-01 12:00:00): taken for a file without")
+    elif has_time and np.isnan(times).any():
+        warn("evaluate", f"{np.isnan(times).sum():,} lines have no time that can be read: taken for the earliest")
+        times[np.isnan(times)] = -np.inf
     listeners, listener = _positions(found["listener"])
     items, item = _positions(found["item"])
     weight = np.asarray(found["weight"], dtype=float)
     return Interactions(listeners, items, weight, listener, item, weight, times if has_time else None)
+
+
+def _encoding(path: Path) -> str:
+    """``utf-8``, or ``latin-1`` where the bytes are not that: then each is a letter and no line is lost."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        try:
+            while block := file.read(1 << 20):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            warn("evaluate", f"{path.name} is not UTF-8: read as Latin-1")
+            return "latin-1"
+    return "utf-8"
 
 
 def _header(path: Path) -> tuple[int, list[str]]:

@@ -18,15 +18,29 @@ import scipy.sparse as sp
 import scipy.sparse.linalg
 
 from scripts.models import ranking
-from scripts.models.recommending import Factors, Folded, Part, Popular, Recommender, Weights, lists, scores, transformed
+from scripts.models.recommending import (
+    BATCH_CELLS,
+    Factors,
+    Folded,
+    Part,
+    Popular,
+    Recommender,
+    Weights,
+    lists,
+    scores,
+    transformed,
+)
 
 TUNED_LISTENERS = 2_000
 TUNED_PAIRS = 3_000_000
 DENSE_ITEMS = 12_000
 DENSE_LISTENERS = 6_000
+DENSE_SPECTRUM = 50
 NEIGHBOURS = 300
+NEIGHBOUR_CELLS = 60_000_000
 REASONS = 50
 CANDIDATES_OF_EACH = 200
+LAST_RESORT = 1e-4
 SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
 
 
@@ -111,7 +125,8 @@ def neighbours(history: sp.csr_matrix, kind: str, count: int = NEIGHBOURS) -> We
     from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFIDFRecommender
 
     made = {"cosine": CosineRecommender, "tfidf": TFIDFRecommender, "bm25": BM25Recommender}[kind]
-    model = made(K=count, num_threads=1)
+    # the library takes room for all of them, items × neighbours, before it looks for any
+    model = made(K=min(count, max(20, NEIGHBOUR_CELLS // history.shape[1])), num_threads=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(history.astype(np.float64), show_progress=False)
@@ -167,9 +182,12 @@ def spectrum(history: sp.csr_matrix, power: float, dimensions: int, keep: int | 
     listener = np.where(listener > 0, listener, 1)
     made = _scaled(history, rows=listener**-0.25, columns=item**-power).astype(np.float64)
     most = max(1, min(dimensions, min(history.shape) - 1))
-    start = np.random.default_rng(1).standard_normal(min(history.shape))
-    _, strength, direction = scipy.sparse.linalg.svds(made, k=most, v0=start)
-    order = np.argsort(-strength, kind="stable")
+    if min(history.shape) <= DENSE_SPECTRUM:
+        _, strength, direction = np.linalg.svd(made.toarray(), full_matrices=False)
+    else:
+        start = np.random.default_rng(1).standard_normal(min(history.shape))
+        _, strength, direction = scipy.sparse.linalg.svds(made, k=most, v0=start)
+    order = np.argsort(-strength, kind="stable")[:most]
     direction = direction[order]
     direction *= np.sign(direction[np.arange(most), np.abs(direction).argmax(axis=1)])[:, None]
     found = []
@@ -235,7 +253,9 @@ class Choice:
         alone: dict[str, list[tuple[str, float, Part]]] = {}
         for name, share, part in made:
             alone.setdefault(name, []).append((name, share or 1.0, part))
-        candidates = [Candidate(f"{name}_tuned", self.transform, parts) for name, parts in alone.items()]
+        candidates = [
+            Candidate(f"{name}_tuned", self.transform, parts) for name, parts in alone.items() if name != "popularity"
+        ]
         blend = [(name, share, part) for name, share, part in made if share]
         return [*candidates, Candidate("nightshift", self.transform, blend, shipped=True, settings=self.as_settings())]
 
@@ -247,6 +267,8 @@ class Choice:
 
 def make(name: str, history: sp.csr_matrix, settings: dict[str, float]) -> Part:
     """A tuned part by its name."""
+    if name == "popularity":
+        return popular(history)
     if name == "spectrum":
         return spectrum(history, settings["power"], int(settings["dimensions"]))[0]
     if name == "autoencoder":
@@ -268,6 +290,10 @@ def make(name: str, history: sp.csr_matrix, settings: dict[str, float]) -> Part:
 
 def tune(trial: Trial, tell: Callable[[str], None] = lambda _: None) -> Choice:
     """Find settings for each part and the shares of the blend, on what the trial held back."""
+    walk = {"power": 0.6, "popularity": 0.4}
+    if not len(trial.rows):
+        tell("too little to hold any of it back: nothing is tuned")
+        return Choice("plain", [("walks", walk, 1.0)])
     transform, spectra = _tune_spectrum(trial)
     history = trial.history(transform)
     tell(f"histories {transform}; spectrum {spectra[0]}")
@@ -300,8 +326,8 @@ def tune(trial: Trial, tell: Callable[[str], None] = lambda _: None) -> Choice:
             "seed": float(seed),
         }
         found.append(("ials", other, make("ials", history, other)))
-    walk = {"power": 0.6, "popularity": 0.4}
     found.append(("walks", walk, make("walks", history, walk)))
+    found.append(("popularity", {}, popular(history)))
     shares, goal = _blend(trial, transform, [(name, part) for name, _, part in found])
     tell(f"blend {goal:.4f}")
     return Choice(
@@ -384,6 +410,8 @@ def _blend(trial: Trial, transform: str, parts: Sequence[tuple[str, Part]]) -> t
                     best, shares = reached, other
         if best <= before:
             break
+    # who has no history is told nothing by the other parts, and gets what is popular
+    shares[names.index("popularity")] = max(shares[names.index("popularity")], LAST_RESORT)
     final = member @ shares
     return [float(share / size) for share, size in zip(final, spread, strict=True)], best
 
@@ -401,7 +429,7 @@ def _table(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Per listener the items that any part puts among its first, the parts' scores of them, and which are right."""
     values, right = [], []
-    step = 200
+    step = min(200, max(1, BATCH_CELLS * 4 // (history.shape[1] * len(parts))))
     for start in range(0, history.shape[0], step):
         rows = slice(start, start + step)
         hidden = known[rows]

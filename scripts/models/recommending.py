@@ -156,13 +156,12 @@ def hide(found: np.ndarray, without: sp.csr_matrix) -> None:
 
 def transformed(plays: sp.csr_matrix, transform: str) -> sp.csr_matrix:
     """``plain``: played or not; ``relative``: the logarithm of the plays, relative to the listener's mean of it."""
-    made = plays.astype(np.float32)
+    made = sp.csr_matrix((np.ones(plays.nnz, np.float32), plays.indices, plays.indptr), shape=plays.shape)
     if transform == "plain":
-        made.data[:] = 1
         return made
     if transform != "relative":
         raise Stop(f"unknown transform {transform!r} in the recommender's settings", REFUSED)
-    made.data = np.log1p(made.data)
+    made.data = np.log1p(plays.data).astype(np.float32)
     count = np.diff(made.indptr)
     mean = np.asarray(made.sum(axis=1)).ravel() / np.maximum(count, 1)
     made.data /= np.repeat(np.maximum(mean, 1e-9), count).astype(np.float32)

@@ -76,9 +76,9 @@ def current() -> Path | None:
 
 def readable(path: Path) -> dict[str, Any]:
     """The manifest of a version, if this code can read it and every file is whole; otherwise a stop that says why."""
-    manifest = read_json(path / MANIFEST)
-    if manifest is None:
-        raise Stop(f"the index {path.name} has no manifest; {RUN_INDEX}", FAILED)
+    manifest = _manifest(path)
+    if "files" not in manifest:
+        raise Stop(f"the index {path.name} has no manifest, or a damaged one; {RUN_INDEX}", FAILED)
     if manifest["version"] != version():
         raise Stop(f"the index {path.name} is of another version of the code; {RUN_INDEX}", FAILED)
     for name, about in manifest["files"].items():
@@ -241,6 +241,7 @@ class Maker:
         key = hashlib.sha256(f"{version()} {figures['content']}".encode()).hexdigest()[:12]
         manifest = {
             "format": 1,
+            "number": 1 + max((_number(path) for path in _versions()), default=0),
             "version": version(),
             "key": key,
             "made_from": self._run.name,
@@ -261,10 +262,28 @@ class Maker:
 
     @staticmethod
     def _remove_old(final: Path) -> None:
-        versions = [path for path in shelf().iterdir() if path.is_dir() and not path.is_symlink() and path != final]
-        for path in sorted(versions, key=lambda path: (path.stat().st_mtime, path.name))[: -(KEPT - 1)]:
+        others = [path for path in _versions() if path != final]
+        for path in sorted(others, key=lambda path: (_number(path), path.name))[: -(KEPT - 1)]:
             fault_point("index:before-remove")
             remove_folder(path)
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    """What a version says of itself; nothing where that cannot be read."""
+    try:
+        found = read_json(path / MANIFEST)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _versions() -> list[Path]:
+    return [path for path in shelf().iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."]
+
+
+def _number(path: Path) -> int:
+    """Which version it is, as it says itself: times of files change when they are copied or restored."""
+    return int(_manifest(path).get("number", 0))
 
 
 def _batches(rows: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

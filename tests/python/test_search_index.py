@@ -172,6 +172,11 @@ def test_a_damaged_index_or_one_of_other_code_is_refused_with_what_to_run(
         artifact.open_index()
     assert "rebuilt" in run_index(), "a damaged one is not updated but built anew"
     assert found("night drive")
+    manifest = artifact.current() / "manifest.json"
+    os.truncate(manifest, manifest.stat().st_size - 40)
+    with pytest.raises(Stop, match="damaged"):
+        artifact.open_index()
+    assert "rebuilt" in run_index()
     monkeypatch.setattr(artifact, "version", lambda: "other")
     with pytest.raises(Stop, match="another version of the code"):
         artifact.open_index()
@@ -187,6 +192,20 @@ def test_versions_and_their_manifest(home: Path) -> None:
     manifest = read_json(artifact.current() / "manifest.json")
     assert (manifest["documents"], manifest["made_from"]) == (25, "2026-01-05-1")
     assert set(manifest["files"]) >= {"postings.duckdb", "tantivy/meta.json"}
+
+
+def test_the_oldest_versions_go_whatever_the_times_of_their_files(home: Path) -> None:
+    made = []
+    for night in range(1, 5):
+        publish(home, f"2026-01-0{night}-1", SONGS[: 20 + night])
+        run_index()
+        made.append(artifact.current())
+        # a restored backup: the oldest looks newest
+        for age, path in enumerate(made):
+            if path.exists():
+                os.utime(path, (2e9 - age, 2e9 - age))
+    assert [path.exists() for path in made] == [False, True, True, True]
+    assert [read_json(path / "manifest.json")["number"] for path in made[1:]] == [2, 3, 4]
 
 
 def test_without_a_mart_of_documents_there_is_nothing_to_index(home: Path) -> None:
