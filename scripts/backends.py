@@ -416,7 +416,7 @@ def _check(reader: _Mapping, table: Table) -> None:
         reader.fail("delimiter is one character")
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """YAML lets the later of two equal keys win; here that is an error, because a column would vanish."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:

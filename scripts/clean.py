@@ -8,21 +8,29 @@ from scripts.console import DONE, USAGE, Stop, say, size
 from scripts.faults import fault_point
 from scripts.files import files_below, remove_folder
 from scripts.home import home
-from scripts.lock import night_lock
+from scripts.lock import all_locks
 
-# Made by Nightshift from what backends shipped. The lock lies in `warehouse`, which therefore goes last.
+# Made by Nightshift from what backends shipped. The locks lie in `warehouse`, which therefore goes last.
 STATE = (
+    "chaos",
     "ci",
+    "closing",
     "dev",
+    "examples",
     "exports",
+    "hourly",
     "landing",
     "logs",
+    "mail",
+    "preview",
+    "proposals",
     "published",
     "quarantine",
     "rebuild",
     "registry",
     "scratch",
     "site",
+    "spark",
     "spill",
     "target",
     "vault",
@@ -35,7 +43,7 @@ SIMULATED = ("inbox", "truth")
 @click.command()
 @click.option("--yes", is_flag=True, help="Also where dumps of real backends have landed.")
 def clean(yes: bool) -> int:
-    """Remove all run state under NIGHTSHIFT_HOME: landing, vault, warehouse, published runs, exports, logs.
+    """Remove all run state under NIGHTSHIFT_HOME: landing, vault, warehouse, published runs, what was mailed, logs.
 
     The project's own files are not touched. The inbox is removed only if the simulator wrote it. Where real backends
     have landed, the landing and the vault cannot be made again from anything else: that takes --yes.
@@ -47,7 +55,7 @@ def clean(yes: bool) -> int:
     if not is_simulated and (home() / "landing").exists() and not yes:
         raise Stop(f"{home()} holds the landing of backends that are not simulated; say --yes if it may go", USAGE)
     freed = 0
-    with night_lock("clean"):
+    with all_locks("clean", wait_seconds=0):
         for name in (*(SIMULATED if is_simulated else ()), *STATE):
             folder = home() / name
             if folder.exists():

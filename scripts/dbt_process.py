@@ -89,7 +89,13 @@ def nodes_below(nodes: Iterable[str], project: Mapping[str, Any]) -> set[str]:
     return seen
 
 
-def run_dbt(arguments: Sequence[str], lock: int, extra: dict[str, str] | None = None, target: str = TARGET) -> Run:
+def run_dbt(
+    arguments: Sequence[str],
+    lock: int,
+    extra: dict[str, str] | None = None,
+    target: str = TARGET,
+    project: Path = PROJECT,
+) -> Run:
     """Run dbt once against a target's warehouse; ``arguments`` begin with dbt's own command (``build``, …)."""
     shared = hand_down(lock)
     environment = {**shared.pop("env"), **_environment(), **(extra or {})}
@@ -105,7 +111,7 @@ def run_dbt(arguments: Sequence[str], lock: int, extra: dict[str, str] | None = 
     ]
     with subprocess.Popen(
         [*command, "--target", target, "--target-path", str(target_path())],
-        cwd=PROJECT,
+        cwd=project,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -69,6 +69,7 @@ POINTS: dict[str, str] = {
     "index:before-remove": "a version too many is to go",
     "docs:before-replace": "the page lies where dbt wrote it",
     "hour:after-land": "the hour's files have landed",
+    "hour:before-part": "one part of the hour's dbt project is to be linked",
     "hour:after-build": "stories are found and ranked",
     "hour:before-rename": "the edition is whole, under its hidden name",
     "hour:before-link": "it has its name, readers see the hour before",

@@ -25,10 +25,10 @@ from scripts.land import commit, land_all, landing_lock
 from scripts.landed import dumps
 from scripts.lock import night_lock
 from scripts.news.pages import content_hash, edition_files
+from scripts.news.project import BACKENDS, own_project
 from scripts.published import CURRENT, MAKING
 from scripts.warehouse import warehouse
 
-BACKENDS = ("newsroom", "editorial")
 RECORD = "_edition.json"
 KEEP_HOURS = 48
 PATIENCE = {"hour": 600.0, "landing": 5.0}
@@ -132,7 +132,7 @@ def _build(wanted: datetime, lock: int) -> bool:
         definitions = fingerprint.of_models()
         is_known_good = read_json(folder("warehouse") / UNIT_TESTS) == {"passed": definitions}
         left_out = ["--exclude-resource-type", "unit_test"] if is_known_good else []
-        run = run_dbt(["build", "--select", "+tag:hourly", *left_out], lock, target="hour")
+        run = run_dbt(["build", "--select", "+tag:hourly", *left_out], lock, target="hour", project=own_project())
         for text in run.messages:
             warn("hour", text)
         bad = [result for result in run.results if result.is_bad]

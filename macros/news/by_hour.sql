@@ -12,16 +12,16 @@
     {%- do no_operation() -%}
     {{ return({'relations': []}) }}
   {%- endif -%}
-  {%- do run_query('create table if not exists ops.hours (relation varchar, hour timestamp, logic varchar, inputs varchar)') -%}
+  {%- do in_one_transaction([
+    'create table if not exists ops.hours (relation varchar, hour timestamp, logic varchar, inputs varchar)',
+    'create table if not exists ops.hour_parts (relation varchar, day date, output_hash varchar, hour timestamp, version varchar)']) -%}
   {%- if not adapter.get_relation(live.database, live.schema, live.identifier) -%}
     {%- set columns = [] -%}
     {%- for column in model.columns.values() -%}{%- do columns.append(column.name ~ ' ' ~ column.data_type) -%}{%- endfor -%}
     {%- do in_one_transaction(["delete from ops.hours where relation = '" ~ live.identifier ~ "'", 'create table ' ~ live ~ ' (' ~ columns | join(', ') ~ ')']) -%}
   {%- endif -%}
-  {%- set node = graph.nodes.values() | selectattr('name', 'equalto', config.require('of')) | selectattr('resource_type', 'equalto', 'model') | first -%}
-  {%- set read = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
-  {%- set hour_column = config.require('hour') -%}
-  {%- do run_query('create or replace temp table hours_now as select ' ~ hour_column ~ ' as hour, ' ~ rows_hash(columns_of(read)) ~ ' as inputs from ' ~ read ~ ' where ' ~ hour_column ~ ' <= ' ~ edition_hour() ~ ' group by ' ~ hour_column) -%}
+  {%- do update_hour_parts(live.identifier, config.require('of'), config.require('hour')) -%}
+  {%- do run_query("create or replace temp table hours_now as select hour, md5(string_agg(concat(day, '=', version), ';' order by day)) as inputs from ops.hour_parts where relation = '" ~ live.identifier ~ "' and hour <= " ~ edition_hour() ~ ' group by hour') -%}
   {%- set first = run_query("
     select min(coalesce(hours_now.hour, made.hour))
     from hours_now
@@ -47,3 +47,27 @@
   {{ run_hooks(post_hooks, inside_transaction=False) }}
   {{ return({'relations': [live]}) }}
 {% endmaterialization %}
+
+{#
+  ops.hour_parts: what each hour is made of, by the day of the model that is read. Only days are hashed that the ledger
+  says are others than when they were hashed last, so that an hour costs its days and not the history.
+#}
+{% macro update_hour_parts(relation, of, hour) %}
+  {%- set node = graph.nodes.values() | selectattr('name', 'equalto', of) | selectattr('resource_type', 'equalto', 'model') | first -%}
+  {%- set read = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
+  {%- do run_query("create or replace temp table days_now as
+    select coalesce(fresh.day, parts.day) as day, fresh.output_hash
+    from (select day, output_hash from ops.fresh where relation = '" ~ of ~ "' and day is not null and output_hash not in ('gone', 'empty')) as fresh
+    full join (select distinct day, output_hash from ops.hour_parts where relation = '" ~ relation ~ "') as parts on fresh.day = parts.day
+    where fresh.output_hash is distinct from parts.output_hash") -%}
+  {%- set days = run_query('select cast(day as varchar) from days_now order by day').columns[0].values() | list -%}
+  {%- if days -%}
+    {%- do in_one_transaction([
+      "delete from ops.hour_parts where relation = '" ~ relation ~ "' and day in (select day from days_now)",
+      "insert into ops.hour_parts
+        select '" ~ relation ~ "', days_now.day, days_now.output_hash, parts.hour, parts.version
+        from (select " ~ node.config.day ~ " as day, " ~ hour ~ " as hour, " ~ rows_hash(columns_of(read)) ~ " as version from " ~ read
+          ~ " where " ~ in_periods(node.config.day, days, 'day') ~ " group by all) as parts
+        inner join days_now on days_now.day = parts.day"]) -%}
+  {%- endif -%}
+{% endmacro %}

@@ -103,11 +103,17 @@ class Store:
         if is_new:
             self._index(read_manifests(self.root))
         self.dumps: dict[tuple[str, str], dict[str, Dump]] = {}
+        self.slots: dict[tuple[str, str, str], list[Dump]] = {}
         for row in self.database.execute("select * from dumps"):
             dump = Dump(*row[:4], date.fromisoformat(row[4]), row[5], row[6], tuple(row[7].split()))
             if (self.folder_of(dump) / MANIFEST).exists():
-                self.dumps.setdefault((dump.backend, dump.table), {})[dump.dump_id] = dump
+                self._know(dump)
         self.hashes = {row[0]: row[1:] for row in self.database.execute("select * from files")}
+
+    def _know(self, dump: Dump) -> None:
+        """Count a dump among those there are."""
+        self.dumps.setdefault((dump.backend, dump.table), {})[dump.dump_id] = dump
+        self.slots.setdefault((dump.backend, dump.table, dump.slot), []).append(dump)
 
     def _index(self, manifests: Iterable[dict]) -> None:
         rows = [
@@ -154,7 +160,7 @@ class Store:
         dumps = self.of(shipment)
         if shipment.table.kind == "commitment":
             return None if content_id in dumps else Placed(content_id, ())
-        slot = [d for d in dumps.values() if d.slot == shipment.slot]
+        slot = self.slots.get((shipment.table.backend, shipment.table.name, shipment.slot), [])
         before = [d for d in slot if d.arrived_on <= shipment.arrived_on]
         newest = max(before, key=lambda d: d.age, default=None)
         if newest and newest.content_id == content_id:
@@ -183,8 +189,7 @@ class Store:
 
     def expect(self, manifest: dict) -> None:
         """Count a dump about to appear among those there are."""
-        dump = Dump.of(manifest)
-        self.dumps.setdefault((dump.backend, dump.table), {})[dump.dump_id] = dump
+        self._know(Dump.of(manifest))
 
     def table(self, table: Table) -> list[Dump]:
         """The dumps of a table."""

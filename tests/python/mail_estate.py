@@ -122,12 +122,13 @@ class MailEstate:
             row.get("data_json", json.dumps(DATA)),
         ]
 
-    def people(self, addresses: Iterable[str]) -> dict[str, str]:
-        """Accounts that said yes, each with an outbox row; returns account by send key."""
+    def people(self, addresses: Iterable[str], rows: Iterable[Mapping[str, object]] | None = None) -> dict[str, str]:
+        """Accounts that said yes, each with an outbox row (``rows``: what is special in each); account by send key."""
         listed = {f"m{number:04d}": address for number, address in enumerate(addresses)}
         self.members(listed)
         self.consents(dict.fromkeys(listed, True))
-        keys = self.publish({"account_id": account} for account in listed)
+        special = rows or ({} for _ in listed)
+        keys = self.publish({"account_id": a, **more} for a, more in zip(listed, special, strict=True))
         return dict(zip(keys, listed, strict=True))
 
     def committed(self) -> dict[str, str]:
