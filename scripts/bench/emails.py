@@ -25,8 +25,10 @@ from pathlib import Path
 import click
 import duckdb
 
+from scripts.bench.page import RESULTS, keep
 from scripts.console import count, duration, say
 from scripts.dbt_process import target_path
+from scripts.files import read_json
 from scripts.mail import campaigns
 from scripts.mail.ledger import Ledger
 from scripts.mail.message import Signer
@@ -48,15 +50,18 @@ DATA = {
 @click.option("--members", default=200_000, show_default=True)
 @click.option("--connections", default=4, show_default=True)
 @click.option("--dkim", type=click.Path(path_type=Path, dir_okay=False), help="Sign with this RSA key, too.")
-def main(mails: int, members: int, connections: int, dkim: Path | None) -> None:
-    """Both measurements, one after the other; 0 leaves one out."""
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Folder of the figures.")
+def main(mails: int, members: int, connections: int, dkim: Path | None, results: Path) -> None:
+    """Both measurements, one after the other; 0 leaves one out, and its figures of before."""
+    figures = {name: found for name, found in (read_json(results / "emails.json") or {}).items() if name != "machine"}
     if mails:
-        send(mails, connections, dkim)
+        figures["signed" if dkim else "mails"] = send(mails, connections, dkim)
     if members:
-        audience(members)
+        figures["audience"] = audience(members)
+    keep("emails", figures, results)
 
 
-def send(mails: int, connections: int, dkim: Path | None) -> None:
+def send(mails: int, connections: int, dkim: Path | None) -> dict[str, float]:
     """Listening reports for so many listeners, from outbox rows to the ledger's last word."""
     sender = campaigns.sender()
     signer = Signer(sender.domain, "bench", dkim.read_bytes()) if dkim else None
@@ -73,6 +78,7 @@ def send(mails: int, connections: int, dkim: Path | None) -> None:
     whole = duration(200_000 / rate)
     said = f"{rate:.0f} a second, 200,000 in {whole}; {1000 * used / mails:.1f} ms of processor a mail, server included"
     say("bench", f"{count(mails, 'mail')}{signed} in {duration(took)}: {said}")
+    return {"mails": mails, "seconds": round(took, 1), "cpu_ms": round(1000 * used / mails, 1)}
 
 
 def _processor_seconds() -> float:
@@ -137,7 +143,7 @@ def sink() -> Iterator[int]:
         process.join()
 
 
-def audience(members: int) -> None:
+def audience(members: int) -> dict[str, float]:
     """The report and the outbox of four campaigns due on the same day, by the SQL of the last build."""
     nodes = json.loads((target_path() / "manifest.json").read_bytes())["nodes"]
     with tempfile.TemporaryDirectory() as place:
@@ -161,6 +167,8 @@ def audience(members: int) -> None:
         f"audience of {count(members, 'member')} for 4 campaigns in {duration(took)} "
         f"({used:.0f} s of processor): {judged:,} judged, {chosen:,} in the outbox",
     )
+    return {"members": members, "seconds": round(took, 1), "cpu_seconds": round(used, 1), "judged": judged,
+            "outbox": chosen}  # fmt: skip
 
 
 def _members(connection: duckdb.DuckDBPyConnection, members: int, nodes: dict) -> None:

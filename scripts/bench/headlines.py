@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import resource
 import time
+from pathlib import Path
 
 import click
 import duckdb
 
-from scripts import console
+from scripts.bench.page import RESULTS, keep
 from scripts.models import stories
 
 NEW = 5_000
@@ -58,10 +59,11 @@ KNOWN = """
 
 @click.command()
 @click.option("--articles", multiple=True, type=int, default=(50_000, 150_000, 500_000), show_default=True)
-def headlines(articles: tuple[int, ...]) -> None:
+@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Folder of the figures.")
+def headlines(articles: tuple[int, ...], results: Path) -> None:
     """One step of the fold over hours, by the number of articles that a new one may join."""
     sql = stories.compiled_models()["int_news__stories"]
-    lines = []
+    rows = []
     for number in articles:
         with duckdb.connect(config={"threads": 2, "memory_limit": "6GB"}) as connection:
             connection.execute("create schema intermediate")
@@ -77,8 +79,10 @@ def headlines(articles: tuple[int, ...]) -> None:
                 "(select article_id from articles where seen_hour = timestamp '2026-03-01 12:00:00')"
             ).fetchone()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        lines.append([number, of, joined, f"{seconds:.1f}", console.size(peak)])
-    print(console.table(["articles", "new", "stories of them", "seconds of the processor", "memory so far"], lines))
+        made = {"articles": number, "new": of, "stories": joined, "cpu_seconds": round(seconds, 1)}
+        rows.append(made | {"peak_gb": round(peak / 1e9, 2)})
+        click.echo("  ".join(f"{name} {value}" for name, value in rows[-1].items()))
+    keep("headlines", {"rows": rows}, results)
 
 
 if __name__ == "__main__":

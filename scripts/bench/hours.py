@@ -29,6 +29,7 @@ from scripts.backends import Table, load_all
 from scripts.bench.page import RESULTS, keep
 from scripts.build import prepare
 from scripts.dbt_process import run_dbt
+from scripts.files import read_json
 from scripts.home import PROJECT, at_home
 from scripts.hour import own_home
 from scripts.lock import night_lock
@@ -101,12 +102,15 @@ EVENTS = """
 @click.option("--home", type=click.Path(path_type=Path), default=Path("var/bench/hours"), show_default=True)
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Folder of the figures.")
 def main(history: str, usual: int, new: int, times: int, home: Path, results: Path) -> None:
-    """Print a line for each world and keep the figures for docs/performance.md."""
-    rows = []
+    """Print a line for each world and keep the figures for docs/performance.md, beside those of worlds made before."""
+    what = {"new": new, "usual": usual}
+    kept = read_json(results / "hours.json") or {}
+    before = kept.get("rows", []) if {name: kept.get(name) for name in what} == what else []
+    rows = [row for row in before if str(row["hours"]) not in history.split(",")]
     for hours in map(int, history.split(",")):
         root = home.resolve() / str(hours)
         world(root, hours, usual)
-        measured = {"hours": hours, "articles": hours * usual}
+        measured = {"hours": hours, "articles": hours * usual, "times": times}
         number = 0
         for name, articles, repeated in (("ordinary", usual, 1), ("busy", new, times)):
             took = []
@@ -119,8 +123,9 @@ def main(history: str, usual: int, new: int, times: int, home: Path, results: Pa
             measured[f"{name}_cpu_seconds"] = round(statistics.median(t[1] for t in took), 1)
         rows.append(measured)
         click.echo("  ".join(f"{name} {value}" for name, value in measured.items()))
-    ratio = rows[-1]["busy_cpu_seconds"] / rows[0]["busy_cpu_seconds"]
-    keep("hours", {"new": new, "usual": usual, "times": times, "ratio": round(ratio, 2), "rows": rows}, results)
+    rows.sort(key=lambda row: row["hours"])
+    ratio = round(rows[-1]["busy_cpu_seconds"] / rows[0]["busy_cpu_seconds"], 2)
+    keep("hours", {**what, "ratio": ratio, "rows": rows}, results)
 
 
 def world(root: Path, hours: int, usual: int) -> None:

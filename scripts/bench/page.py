@@ -108,11 +108,51 @@ def _year(kept: Mapping[str, Any]) -> str:
     )
 
 
+def _hours(kept: Mapping[str, Any]) -> str:
+    head = ["history", "articles in it", "ordinary hour, s", "of the processor", f"hour with {kept['new']:,}, s",
+            "of the processor"]  # fmt: skip
+    rows = [
+        [f"{row['hours']:,} hours", row["articles"], row["ordinary_seconds"], row["ordinary_cpu_seconds"],
+         row["busy_seconds"], row["busy_cpu_seconds"]]
+        for row in kept["rows"]
+    ]  # fmt: skip
+    text = _markdown(head, rows)
+    if len(rows) > 1:
+        text += (
+            f"\n\nAn hour with {kept['new']:,} new articles after {rows[-1][0]} costs **{kept['ratio']}** times the "
+            f"processor of one after {rows[0][0]}."
+        )
+    return text
+
+
+def _headlines(kept: Mapping[str, Any]) -> str:
+    head = ["articles at hand", "new among them", "stories of those", "seconds of the processor", "memory so far, GB"]
+    return _markdown(head, [list(row.values()) for row in kept["rows"]])
+
+
+def _emails(kept: Mapping[str, Any]) -> str:
+    said = []
+    for name, what in (("mails", "mails"), ("signed", "mails, signed")):
+        if found := kept.get(name):
+            whole = found["seconds"] / found["mails"] * 200_000 / 60
+            said.append(
+                [f"{found['mails']:,} {what}", found["seconds"], f"{found['cpu_ms']} ms of the processor a mail; at "
+                 f"that pace 200,000 take {whole:.0f} min"]
+            )  # fmt: skip
+    if found := kept.get("audience"):
+        told = f"{found['cpu_seconds']} s of the processor; {found['judged']:,} judged, {found['outbox']:,} to be sent"
+        said.append([f"audience of {found['members']:,}, four campaigns", found["seconds"], told])
+    return _markdown(["what", "on the wall, s", ""], said)
+
+
 SMALL_MONTH = "--plays 3000000 --listeners 20000 --recordings 300000"
 PAGES: dict[str, tuple[Callable[[Mapping[str, Any]], str], str]] = {
     "nights": (_nights, ".venv/bin/python -m scripts.bench.nights"),
     "royalties": (_royalties, f".venv/bin/python -m scripts.bench.royalties {SMALL_MONTH}"),
     "year": (_year, ".venv/bin/python -m scripts.bench.year"),
+    "hours": (_hours, ".venv/bin/python -m scripts.bench.hours"),
+    "headlines": (_headlines, ".venv/bin/python -m scripts.bench.headlines"),
+    "emails": (_emails, ".venv/bin/python -m scripts.bench.emails --mails 200000 --members 2000000"),
     "simulate": (_lines, ".venv/bin/python -m scripts.bench.simulate"),
     "land": (_lines, ".venv/bin/python -m scripts.bench.land --threads 1 --threads 2"),
 }

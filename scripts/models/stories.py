@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
+import io
 import json
 import math
 import os
@@ -20,7 +22,8 @@ import duckdb
 import pyarrow as pa
 
 from scripts.console import FAILED, USAGE, Stop
-from scripts.home import PROJECT, folder
+from scripts.home import PROJECT, at_home, folder
+from scripts.news.project import own_project
 
 MODELS = ("int_news__terms", "int_news__stories")
 STOP_WORDS = PROJECT / "seeds" / "news_stop_words.csv"
@@ -36,6 +39,8 @@ class Article:
     url: str
     language: str
     published_at: datetime
+    outlet: str = ""
+    section: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,14 @@ def read_articles(path: Path) -> Articles:
     """Read a CSV with the columns of the UCI News Aggregator.
 
     TITLE, STORY and PUBLISHED_AT (or TIMESTAMP, milliseconds since 1970) are needed; ID and URL help. The order of rows
-    does not matter; a row without a readable time or a story is left out and counted.
+    does not matter; a row without a readable time or a story is left out and counted. What is neither UTF-8 nor UTF-16
+    is read as Windows-1252; between columns stand commas, semicolons or tabs, as the first line shows.
     """
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+    text = _text(path.read_bytes())
+    head = text.partition("\n")[0]
+    with io.StringIO(text, newline="") as file:
         csv.field_size_limit(1 << 27)
-        reader = csv.DictReader(file)
+        reader = csv.DictReader(file, delimiter=max(",;\t", key=head.count))
         names = {(name or "").strip().upper(): name for name in reader.fieldnames or ()}
         at = names.get("PUBLISHED_AT") or names.get("TIMESTAMP")
         missing = [name for name in ("TITLE", "STORY") if name not in names] + ([] if at else ["PUBLISHED_AT"])
@@ -71,25 +79,36 @@ def read_articles(path: Path) -> Articles:
                 left_out["without a readable time" if published is None else "without a story"] += 1
                 continue
             found.append((published, cell.get("ID", ""), cell["TITLE"], cell.get("URL", ""), cell["STORY"],
-                          cell.get("LANGUAGE", "en").lower()[:2] or "en"))  # fmt: skip
+                          cell.get("LANGUAGE", "en").lower()[:2] or "en", cell.get("PUBLISHER", ""),
+                          cell.get("CATEGORY", "")))  # fmt: skip
     articles, truth = [], {}
-    for published, given, title, url, story, language in sorted(found):
+    for published, given, title, url, story, language, outlet, section in sorted(found):
         key = given or hashlib.md5(f"{title}\0{url}\0{published}".encode()).hexdigest()
         while key in truth:
             key += "+"
         truth[key] = story
-        articles.append(Article(key, title, url, language, published))
+        articles.append(Article(key, title, url, language, published, outlet, section))
     if not articles:
         raise Stop(f"{path.name} has no article that could be read", USAGE)
     return Articles(tuple(articles), truth, left_out)
 
 
+def _text(content: bytes) -> str:
+    """A file's text, by its byte order mark or by what can be read."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
+
+
 def _time(text: str) -> datetime | None:
-    """A time as files have it, in UTC; None if it is none."""
+    """A time as files have it (ISO 8601, or seconds or milliseconds since 1970), in UTC; None if it is none."""
     text = text.strip()
     try:
-        if re.fullmatch(r"\d{12,14}", text):
-            return datetime.fromtimestamp(int(text) / 1000, UTC).replace(tzinfo=None)
+        if re.fullmatch(r"\d{9,14}", text):
+            return datetime.fromtimestamp(int(text) / (1 if len(text) < 12 else 1000), UTC).replace(tzinfo=None)
         found = datetime.fromisoformat(text)
         return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
     except (ValueError, OverflowError, OSError):
@@ -98,25 +117,19 @@ def _time(text: str) -> datetime | None:
 
 def compiled_models() -> dict[str, str]:
     """The SQL of the two models, compiled by dbt, over a schema called intermediate."""
-    target = folder("examples") / "stories-target"
-    (folder("examples") / "dev").mkdir(exist_ok=True)
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("dbt")), "--quiet", "compile", "--select", *MODELS, "--target", "hour",
-         "--target-path", str(target), "--log-path", str(target / "logs")],
-        cwd=PROJECT, capture_output=True, text=True,
-        env={**os.environ, "NIGHTSHIFT_HOME": str(_own_home()), "DBT_PROFILES_DIR": str(PROJECT)},
-    )  # fmt: skip
+    place = folder("examples") / "stories"
+    (place / "warehouse").mkdir(parents=True, exist_ok=True)
+    with at_home(place):  # nothing meets the warehouse of a night or an hour
+        project, target = own_project(), place / "target"
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("dbt")), "--quiet", "compile", "--select", *MODELS, "--target", "hour",
+             "--target-path", str(target), "--log-path", str(target / "logs")],
+            cwd=project, capture_output=True, text=True, env={**os.environ, "DBT_PROFILES_DIR": str(PROJECT)},
+        )  # fmt: skip
     if done.returncode:
         raise Stop(f"the models of stories do not compile:\n{done.stdout[-2000:]}{done.stderr[-2000:]}", FAILED)
     nodes = json.loads((target / "manifest.json").read_bytes())["nodes"]
     return {name: nodes[f"model.nightshift.{name}"]["compiled_code"].replace('"warehouse".', "") for name in MODELS}
-
-
-def _own_home() -> Path:
-    """A home for compiling, so that nothing meets the warehouse of a night or an hour."""
-    place = folder("examples") / "stories-home"
-    (place / "warehouse").mkdir(parents=True, exist_ok=True)
-    return place
 
 
 def stories_of(articles: Sequence[Article], models: Mapping[str, str]) -> dict[str, Hashable]:

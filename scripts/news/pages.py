@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import jinja2
 SCHEMA = Path(__file__).with_name("edition.schema.json")
 WORLD = "world"
 
+LONGEST_ADDRESS = 2000
 # What XML cannot hold, even escaped, and what turns a line of text around without its reader seeing it.
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
 
@@ -81,7 +83,9 @@ def _shown(headline: dict[str, Any]) -> dict[str, Any]:
 
 
 def _address(url: str | None) -> str | None:
-    """The address, if it is one of the web; ``javascript:`` and its like are none."""
+    """The address, if it is one of the web and no browser refuses it; ``javascript:`` and its like are none."""
+    if len(url or "") > LONGEST_ADDRESS:
+        return None
     try:
         parts = urlsplit((url or "").strip())
     except ValueError:
@@ -93,6 +97,7 @@ def _time(value: datetime) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@functools.cache
 def _template(name: str) -> jinja2.Template:
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from mail_estate import AT, MailEstate
 from mail_server import Server, free_port
@@ -220,6 +221,10 @@ def test_two_accounts_at_one_address_get_one_mail(world, server):
     assert run("--connections", "1") == 0
     assert len(server.mails()) == 1
     assert sorted(states().values()) == ["accepted", "withheld"]
+    # that they are one address is known from the door on, in whatever case they were typed
+    files = [str(path) for path in world.home.glob("landing/members/accounts/*/*/*.parquet")]
+    rows = duckdb.execute("select count(distinct email_hash), count(*) from read_parquet($1)", [files]).fetchone()
+    assert rows == (1, 2)
 
 
 def test_outside_the_readers_window_nothing_goes_out(world, server):

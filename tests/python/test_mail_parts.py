@@ -160,6 +160,13 @@ def test_names_are_escaped_where_they_are_markup_and_nowhere_else():
     assert rendered.subject == "Ann & <i>the</i> Amps is still here"
 
 
+def test_titles_of_headlines_are_text_in_a_mail():
+    rendered, _ = composed("weekly_digest")
+    assert "&lt;b&gt;News&lt;/b&gt; of the day" in rendered.html
+    assert "<b>News" not in rendered.html
+    assert "<b>News</b> of the day" in rendered.text
+
+
 def test_links_are_absolute_and_say_which_mail_and_which_link():
     rendered, _ = composed()
     links = re.findall(r'href="([^"]+)"', rendered.html)

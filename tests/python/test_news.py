@@ -137,12 +137,38 @@ def test_the_order_of_rows_and_copies_of_them_change_nothing(models, seed):
     assert headlines(models, shuffled) == expected
 
 
-def test_an_outlet_that_floods_is_one_voice(models):
-    flood = [article(100 + n, "Ten reasons to listen today", outlet="flood", section="live") for n in range(300)]
+@pytest.mark.parametrize("times", [300, pytest.param(10_000, marks=pytest.mark.nightly)])
+def test_an_outlet_that_floods_is_one_voice(models, times):
+    flood = [article(100 + n, "Ten reasons to listen today", outlet="flood", section="live") for n in range(times)]
     found = world(headlines(models, [*three_events(), *flood]))
     assert sum(row["outlet"] == "flood" for row in found) == 1
     assert found[-1]["outlet"] == "flood"
     assert found[-1]["outlets"] == 1
+
+
+def test_a_megabyte_of_text_is_cut_and_its_story_is_found(models):
+    long = "Chiquita and Fyffes agree on banana merger " + "padding " * 131_000
+    rows = [*three_events(), article(40, long, lead="word " * 200_000)]
+    headlines(models, rows)
+    of = story_of(models)
+    assert "n040" in of
+    (lead,) = models.rows("select max(length(lead)) from intermediate.int_news__versions")[0]
+    assert lead == 2000
+    shown = models.rows("select title from intermediate.int_news__versions where article_id = 'n040'")[0][0]
+    assert len(shown) == 500
+    assert shown.endswith("…")
+    assert max(len(row["title"]) for row in world(headlines(models, rows))) <= 500
+    terms = models.rows("select count(*) from intermediate.int_news__terms where article_id = 'n040'")
+    assert terms[0][0] < 1000
+
+
+def test_the_same_address_with_other_text_is_shown_once(models):
+    rows = three_events()
+    rows.append(article(41, "Volcano erupts in Iceland", url=rows[3]["url"], outlet="outlet-3"))
+    found = world(headlines(models, rows))
+    of = story_of(models)
+    assert of["n041"] not in {of["n003"]}
+    assert [row["url"] for row in found].count(rows[3]["url"]) == 1
 
 
 def test_on_top_no_outlet_is_there_twice_and_no_section_more_than_three_times(models):
@@ -263,3 +289,19 @@ def test_a_foreign_file_is_read_whatever_its_order_and_its_gaps(tmp_path):
         with pytest.raises(Stop) as stopped:
             stories.read_articles(tmp_path / name)
         assert stopped.value.code == USAGE
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_foreign_file_is_read_whatever_it_is_written_in(tmp_path, encoding, delimiter):
+    lines = [
+        ["STORY", "TIMESTAMP", "Title", "CATEGORY"],
+        ["s1", "1394470371207", f'"Café, {delimiter} über alles"', "b"],
+        ["s2", "1394470371"],
+    ]
+    path = tmp_path / "articles.csv"
+    path.write_bytes("\r\n".join(delimiter.join(line) for line in lines).encode(encoding))
+    read = stories.read_articles(path)
+    assert [article.title for article in read.articles] == ["", f"Café, {delimiter} über alles"]
+    assert {f"{article.published_at:%H:%M:%S}" for article in read.articles} == {"16:52:51"}
+    assert sorted(read.truth.values()) == ["s1", "s2"]

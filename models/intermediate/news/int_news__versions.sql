@@ -4,7 +4,7 @@ with copies as (
     select
         article_id,
         outlet,
-        title,
+        case when length(title) > 500 then concat(left(title, 499), '…') else title end as title,
         left(lead, 2000) as lead,
         language,
         country,
