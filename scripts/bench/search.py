@@ -18,12 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import Any
 
 import click
 import duckdb
 import tantivy
 
-from scripts.console import table
+from scripts.bench.page import keep
 from scripts.files import point_link
 from scripts.home import folder
 from scripts.retrieval import engine
@@ -55,12 +56,12 @@ ROWS = """
 @click.option("--documents", default=1_000_000, show_default=True)
 @click.option("--step", hidden=True, help="One step, in this process, over NIGHTSHIFT_HOME.")
 def main(documents: int, step: str | None) -> None:
-    """Print what each step took."""
+    """Run it, and keep the figures for docs/performance.md."""
     if step:
         print(json.dumps(_timed(step, documents)))
         return
     with tempfile.TemporaryDirectory(prefix="nightshift-bench-") as home:
-        lines = []
+        found: dict[str, dict[str, Any]] = {}
         for name in ("documents", "bare", "rebuild", "changes", "update", "queries"):
             done = subprocess.run(
                 [sys.executable, "-m", "scripts.bench.search", "--step", name, "--documents", str(documents)],
@@ -68,31 +69,40 @@ def main(documents: int, step: str | None) -> None:
             )  # fmt: skip
             if done.returncode:
                 sys.exit(done.stderr)
-            found = json.loads(done.stdout.splitlines()[-1])
-            if name not in ("documents", "changes"):
-                lines.append(
-                    (name, *(f"{found[key]:.1f}" for key in ("seconds", "processor")), found["peak"], found["note"])
-                )
-        print(table(("step", "seconds", "processor s", "peak MB", ""), lines))
+            found[name] = json.loads(done.stdout.splitlines()[-1])
+            click.echo(f"{name:10} {found[name]}", err=True)
+    result = {
+        "documents": documents,
+        "steps": {name: step for name, step in found.items() if name not in ("documents", "changes")},
+        "rebuild_ratio": round(found["rebuild"]["seconds"] / found["bare"]["seconds"], 2),
+        "rebuild_ratio_cpu": round(found["rebuild"]["cpu_seconds"] / found["bare"]["cpu_seconds"], 2),
+        "update_share": round(found["update"]["seconds"] / found["rebuild"]["seconds"], 3),
+        "update_share_cpu": round(found["update"]["cpu_seconds"] / found["rebuild"]["cpu_seconds"], 3),
+    }
+    click.echo(json.dumps(result, indent=1))
+    keep("search", result)
 
 
-def _timed(step: str, documents: int) -> dict[str, object]:
-    began = time.perf_counter()
+def _timed(step: str, documents: int) -> dict[str, Any]:
+    began, used = time.perf_counter(), time.process_time()
     note = {
         "documents": lambda: _publish("2026-01-01-1", documents, 0),
-        "bare": lambda: _bare(),
+        "bare": _bare,
         "rebuild": lambda: _index("2026-01-01-1"),
         "changes": lambda: _publish("2026-01-02-1", documents, 100),
         "update": lambda: _index("2026-01-02-1"),
-        "queries": lambda: _queries(),
+        "queries": _queries,
     }[step]()
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = time.perf_counter() - began
-    processor = used.ru_utime + used.ru_stime
-    return {"seconds": seconds, "processor": processor, "peak": used.ru_maxrss // 1024, "note": note or ""}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "seconds": round(time.perf_counter() - began, 2),
+        "cpu_seconds": round(time.process_time() - used, 2),
+        "peak_gb": round(peak / 1e6, 2),
+        **note,
+    }
 
 
-def _publish(run: str, documents: int, changed_every: int) -> None:
+def _publish(run: str, documents: int, changed_every: int) -> dict[str, Any]:
     """The documents as they would be published; every so manieth with another title than before."""
     target = folder("published") / run
     target.mkdir()
@@ -107,9 +117,10 @@ def _publish(run: str, documents: int, changed_every: int) -> None:
                 f"content_hash = content_hash || 'b' where hash(document_id) % {changed_every} = 0"
             )
     point_link(folder("published") / "current", run)
+    return {}
 
 
-def _bare() -> str:
+def _bare() -> dict[str, Any]:
     """Tantivy alone."""
     builder = tantivy.SchemaBuilder()
     for name in ("title", "names", "text"):
@@ -129,15 +140,15 @@ def _bare() -> str:
                     writer.add_document(tantivy.Document(**about, **places))
         writer.commit()
         writer.wait_merging_threads()
-    return ""
+    return {}
 
 
-def _index(run: str) -> str:
+def _index(run: str) -> dict[str, Any]:
     how, changes, _ = Maker(folder("published") / run, rebuild=False).make()
-    return f"{how}, {changes.arriving:,} documents"
+    return {"how": how, "arriving": changes.arriving}
 
 
-def _queries() -> str:
+def _queries() -> dict[str, Any]:
     """Titles and artists asked for, one after the other, a third with an error."""
     by_sql, by_engine = open_index()
     wanted = by_sql.sample(300, 1)
@@ -149,7 +160,7 @@ def _queries() -> str:
         by_engine.search(asked, 10)
         times.append(1000 * (time.perf_counter() - began))
     tenths = statistics.quantiles(times, n=20)
-    return f"median {statistics.median(times):.1f} ms, 95% under {tenths[-1]:.1f} ms"
+    return {"median_ms": round(statistics.median(times), 2), "most_ms": round(tenths[-1], 1)}
 
 
 if __name__ == "__main__":

@@ -39,7 +39,11 @@ def score_listeners(histories: Any, day: date | None, session: Any) -> Any:  # n
     serving = champion(day)
     if serving is None:
         return SCORED.empty_table()
-    version, model = serving
+    return scored(*serving, histories, session)
+
+
+def scored(version: str, model: Recommender, histories: Any, session: Any) -> Any:  # noqa: ANN401 (DuckDB relations)
+    """The best candidates by one model, in batches of listeners."""
     session.execute("create or replace temp table recommended_scores (account_id varchar, track_id varchar, "
                     "score double, model_version varchar)")  # fmt: skip
     accounts = [row[0] for row in histories.project("account_id").distinct().order("account_id").fetchall()]

@@ -144,14 +144,16 @@ def walks(history: sp.csr_matrix, power: float = 0.6, popularity: float = 0.4, c
     return Weights(_kept(((rows, (there[rows] @ back).toarray()) for rows in _blocks(history.shape[1])), count))
 
 
-def autoencoder(history: sp.csr_matrix, ridge: float, dropout: float, count: int = NEIGHBOURS) -> Weights:
+def autoencoder(
+    history: sp.csr_matrix, ridge: float, dropout: float, count: int = NEIGHBOURS, most: int = DENSE_ITEMS
+) -> Weights:
     """The linear autoencoder without a diagonal, in closed form (EASE), its input dropped out by chance (EDLAE).
 
     What is inverted is as small as it can be: listeners × listeners where they are fewer, otherwise items × items of
-    the most played items, so that 50,000 items fit in memory.
+    the ``most`` played items, so that 50,000 items fit in memory.
     """
     items = history.shape[1]
-    chosen = np.sort(np.argsort(-np.bincount(history.indices, minlength=items), kind="stable")[:DENSE_ITEMS])
+    chosen = np.sort(np.argsort(-np.bincount(history.indices, minlength=items), kind="stable")[:most])
     small = _encoded(history[:, chosen], ridge, dropout, count).tocoo()
     made = (small.data, (chosen[small.row], chosen[small.col]))
     return Weights(sp.csr_matrix(made, shape=(items, items), dtype=np.float32))
@@ -235,7 +237,10 @@ def baselines(plays: sp.csr_matrix) -> Iterator[Candidate]:
     yield Candidate("popularity", "plain", [("popularity", 1.0, popular(plays))])
     for kind in ("cosine", "tfidf", "bm25"):
         yield Candidate(f"neighbours_{kind}", "plain", [(kind, 1.0, neighbours(plain, kind, 500))])
-    yield Candidate("ease", "plain", [("ease", 1.0, autoencoder(plain, 200.0, 0.0))])
+    # the published method cuts nothing off; few listeners allow it
+    whole = plays.nnz < TUNED_PAIRS / 3 and plays.shape[0] <= DENSE_LISTENERS and plays.shape[1] <= 2 * DENSE_ITEMS
+    size = {"count": 4 * NEIGHBOURS, "most": plays.shape[1]} if whole else {}
+    yield Candidate("ease", "plain", [("ease", 1.0, autoencoder(plain, 200.0, 0.0, **size))])
     yield Candidate("ials", "plain", [("ials", 1.0, factors(plain, 32, 1.0, 10.0, seed=42))])
 
 
@@ -457,12 +462,17 @@ def recommender(candidate: Candidate, plays: sp.csr_matrix, items: np.ndarray) -
     near = sum((matrix * share for share, matrix in linear[1:]), linear[0][1] * linear[0][0]) if linear else None
     if near is None:
         near = neighbours(transformed(plays, "plain"), "cosine", REASONS).matrix
-    near = near.tocsr()
+    listeners = popular(plays).listeners
+    return Recommender(items, listeners, candidate.transform, candidate.parts, strongest(near), candidate.settings)
+
+
+def strongest(weights: sp.spmatrix) -> sp.csr_matrix:
+    """What reasons are made of: of each item the largest weights for others."""
+    near = weights.tocsr().copy()
     near.data[near.data < 0] = 0
     near.data[near.indices == np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))] = 0
     near.eliminate_zeros()
-    near = _kept(((rows, near[rows].toarray()) for rows in _blocks(near.shape[0])), REASONS)
-    return Recommender(items, popular(plays).listeners, candidate.transform, candidate.parts, near, candidate.settings)
+    return _kept(((rows, near[rows].toarray()) for rows in _blocks(near.shape[0])), REASONS)
 
 
 def _of_listeners(history: sp.csr_matrix, diagonal: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:

@@ -156,7 +156,7 @@ class Maker:
                 "learns": searched.learns,
                 "taken_out": taken_out,
                 "content": connection.execute(
-                    "select md5(string_agg(document_id || content_hash, ',' order by document_id)) from documents"
+                    "select printf('%x', bit_xor(md5_number(document_id || ' ' || content_hash))) from documents"
                 ).fetchone()[0],
             }
             connection.execute("checkpoint")
@@ -201,7 +201,7 @@ class Maker:
                 os.link(file, index / file.name)
         learns = tables.TableSearcher(connection).learns
         leaving = [row[0] for row in connection.execute("select document_id from leaving_ids").fetchall()]
-        rows = connection.execute(f"select {', '.join(engine.COLUMNS)} from ({arriving}) order by document_id")
+        rows = connection.execute(f"select {engine.DOCUMENT} from ({arriving})")
         engine.write(index, _batches(rows), learns, leaving if self._old else ())
         fault_point("index:after-tantivy")
 
@@ -222,7 +222,7 @@ class Maker:
         if found := [document_id for (document_id,) in left if other.holds(document_id)]:
             raise Stop(f"{found[0]} is still in the index; nothing was published, {RUN_INDEX} --rebuild", FAILED)
         some = connection.execute(
-            "select title from documents where title_plain <> '' order by md5(document_id) limit 10"
+            "select title from documents where title_plain <> '' order by md5(document_id) limit 5"
         ).fetchall()
         for (title,) in some:
             ids = [[hit.document_id for hit in one.search(title, 3).hits] for one in (searched, other)]
@@ -231,12 +231,18 @@ class Maker:
 
     def _publish(self, figures: dict[str, Any]) -> Path:
         files = {}
+        # what was linked from the version before has not changed since it was hashed
+        known = _manifest(self._old)["files"] if self._old else {}
         for entry in sorted(files_below(self._making), key=lambda entry: entry.path):
             path = Path(entry.path)
             if path.name.endswith(".lock"):
                 path.unlink()
                 continue
-            files[str(path.relative_to(self._making))] = {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+            name = str(path.relative_to(self._making))
+            if path.stat().st_nlink > 1 and name in known:
+                files[name] = known[name]
+                continue
+            files[name] = {"bytes": path.stat().st_size, "sha256": _sha256(path)}
             sync(path)
         key = hashlib.sha256(f"{version()} {figures['content']}".encode()).hexdigest()[:12]
         manifest = {

@@ -20,9 +20,22 @@ from scripts.retrieval.queries import AS_TYPED, EXACT, POPULARITY, Demand, Hit, 
 from scripts.retrieval.ranking import Example
 
 HEAP = 256_000_000
-COLUMNS = ("document_id", "kind", "title", "names", "title_plain", "names_plain", "text_plain", "title_words",
-           "names_words", "text_words", "exact_titles", "territories", "excluded_territories",
-           "popularity")  # fmt: skip
+WEIGHTED = ", ".join(
+    column
+    for column, times in (("title_words", ranking.TITLE), ("names_words", ranking.NAMES), ("text_words", ranking.TEXT))
+    for _ in range(times)
+)
+# A document of the index as JSON, of the columns of tables.INCOMING: what Tantivy reads by itself costs Python nothing.
+DOCUMENT = f"""
+    to_json(struct_pack(
+        document_id := document_id, kind := kind, shown_title := to_base64(encode(title)),
+        shown_names := to_base64(encode(names)), "all" := concat_ws(' ', {WEIGHTED}), title := title_plain,
+        names := names_plain, "text" := text_plain, exact := exact_titles,
+        territory := list_filter(string_split(territories, ' '), lambda place: place <> ''),
+        excluded_territory := list_filter(string_split(excluded_territories, ' '), lambda place: place <> ''),
+        popularity := popularity
+    ))
+"""
 
 
 def schema(learns: bool) -> tantivy.Schema:
@@ -43,41 +56,19 @@ def schema(learns: bool) -> tantivy.Schema:
     return builder.build()
 
 
-def write(folder: Path, rows: Iterable[Sequence[object]], learns: bool, leaving: Iterable[str] = ()) -> None:
-    """Bring an index up to date: documents of ``leaving`` go, then those of ``rows`` (columns COLUMNS) come."""
+def write(folder: Path, documents: Iterable[tuple[str]], learns: bool, leaving: Iterable[str] = ()) -> None:
+    """Bring an index up to date: documents of ``leaving`` go, then ``documents`` come (rows of DOCUMENT)."""
     folder.mkdir(parents=True, exist_ok=True)
     index = tantivy.Index(schema(learns), path=str(folder))
     writer = index.writer(heap_size=HEAP, num_threads=2)
     for document_id in leaving:
         writer.delete_documents_by_term("document_id", document_id)
-    for row in rows:
-        writer.add_document(_document(*row))
+    for (document,) in documents:
+        writer.add_json(document)
     fault_point("index:before-tantivy-commit")
     writer.commit()
     writer.garbage_collect_files()
     writer.wait_merging_threads()
-
-
-def _document(
-    document_id: str, kind: str, title: str, names: str, title_plain: str, names_plain: str, text_plain: str,
-    title_words: str, names_words: str, text_words: str, exact: list[str], territories: str, excluded: str,
-    popularity: int,
-) -> tantivy.Document:  # fmt: skip
-    weighted = [title_words] * ranking.TITLE + [names_words] * ranking.NAMES + [text_words] * ranking.TEXT
-    return tantivy.Document(
-        document_id=document_id,
-        kind=kind,
-        shown_title=title.encode(),
-        shown_names=names.encode(),
-        all=" ".join(weighted),
-        title=title_plain,
-        names=names_plain,
-        text=text_plain,
-        exact=exact,
-        territory=territories.split(),
-        excluded_territory=excluded.split(),
-        popularity=popularity,
-    )
 
 
 class EngineSearcher(Searcher):

@@ -53,6 +53,11 @@ def evaluate_search(documents: Path, queries: Path, qrels: Path, json_file: Path
                 except ImportError as error:
                     said.append(f"{name} left out: {error.name} is not installed (requirements.lock has it)")
                     continue
+                except Exception as error:
+                    if name not in RIVALS:
+                        raise
+                    said.append(f"{name} left out: it cannot index these documents ({error})")
+                    continue
                 lines.append(_measured(name, search, collection))
     header = tuple(lines[0])
     rows = [[value if isinstance(value, str) else f"{value:.4f}" for value in line.values()] for line in lines]
@@ -94,8 +99,7 @@ def _candidates(collection: Collection, making: Path) -> dict[str, Callable[[], 
 
     def tantivy() -> Search:
         of_tables = tables.TableSearcher(connection)
-        columns = ", ".join(engine.COLUMNS)
-        rows = connection.execute(f"select {columns} from incoming order by document_id").fetchall()
+        rows = connection.execute(f"select {engine.DOCUMENT} from incoming").fetchall()
         engine.write(making / "tantivy", rows, of_tables.learns)
         return _ids(engine.EngineSearcher(making / "tantivy", of_tables.mean_length, of_tables.learns))
 

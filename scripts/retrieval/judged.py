@@ -39,7 +39,7 @@ def read_collection(documents: Path, queries: Path, qrels: Path) -> Collection:
     found: dict[str, tuple[str, str, str]] = {}
     for number, line in _lines(documents):
         record = _record(documents, number, line)
-        key = str(_first(record, _ID, documents, number))
+        key = _text(_first(record, _ID, documents, number)).strip()
         if key in found:
             warn("evaluate", f"{documents.name}:{number}: document {key} is there twice; the first one counts")
             continue
@@ -88,7 +88,8 @@ def _first(record: Mapping[str, Any], names: Sequence[str], path: Path, number: 
 def _text(value: object) -> str:
     if value is None:
         return ""
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text.encode(errors="replace").decode()  # half a surrogate pair is legal JSON and no text
 
 
 def _queries(path: Path) -> Iterator[tuple[str, str]]:
@@ -96,7 +97,7 @@ def _queries(path: Path) -> Iterator[tuple[str, str]]:
         if line.lstrip().startswith("{"):
             record = _record(path, number, line)
             text = next((record[name] for name in (*_TEXT, "title") if record.get(name)), "")
-            yield str(_first(record, _ID, path, number)), _text(text)
+            yield _text(_first(record, _ID, path, number)).strip(), _text(text)
             continue
         key, tab, text = line.partition("\t")
         if not tab:
@@ -107,8 +108,9 @@ def _queries(path: Path) -> Iterator[tuple[str, str]]:
 def _judgments(path: Path) -> dict[str, dict[str, float]]:
     judged: dict[str, dict[str, float]] = {}
     for number, line in _lines(path):
-        parts = line.split("\t") if "\t" in line else line.split()
-        parts = [part.strip() for part in parts]
+        # ids may hold spaces where tabs stand between them
+        parts = [part.strip() for part in line.split("\t") if part.strip()]
+        parts = parts if len(parts) in (3, 4) else line.split()
         if len(parts) not in (3, 4):
             raise Stop(
                 f"{path.name}:{number}: {len(parts)} columns instead of query, iteration, document, grade", USAGE

@@ -39,15 +39,17 @@ SHOWN = tuple(name for name in INCOMING if not name.endswith("_words"))
 
 # Words of a document, one row a word and field: title, names, text to be read, text that only helps to find.
 _SPLIT = """
-    select document_no, unnest(string_split(words, ' ')) as word, field
+    select document_no, length, unnest(string_split(words, ' ')) as word, field
     from (
-        select document_no, title_words as words, 0 as field from arriving where title_words <> ''
+        select document_no, length, title_words as words, 0 as field from arriving where title_words <> ''
         union all
-        select document_no, names_words, 1 from arriving where names_words <> ''
+        select document_no, length, names_words, 1 from arriving where names_words <> ''
         union all
-        select document_no, text_words, if(text_plain = '', 3, 2) from arriving where text_words <> ''
+        select document_no, length, text_words, if(text_plain = '', 3, 2) from arriving where text_words <> ''
     )
 """
+_WORDS = "if({0} = '', 0, 1 + length({0}) - length(replace({0}, ' ', '')))"
+_OF_TITLE, _OF_NAMES, _OF_TEXT = (_WORDS.format(f"{field}_words") for field in ("title", "names", "text"))
 
 
 _FREQUENCY = f"{ranking.TITLE} * title_frequency + {ranking.NAMES} * names_frequency + {ranking.TEXT} * text_frequency"
@@ -75,30 +77,24 @@ def add(connection: duckdb.DuckDBPyConnection, incoming: str) -> None:
     """Index the documents of a relation. None of them may be there already."""
     connection.execute(
         f"create or replace temp table arriving as select (select coalesce(max(document_no), 0) from documents) "
-        f"+ row_number() over (order by document_id) as document_no, * from ({incoming})"
+        f"+ row_number() over () as document_no, *, {ranking.TITLE} * {_OF_TITLE} "
+        f"+ {ranking.NAMES} * {_OF_NAMES} + {ranking.TEXT} * {_OF_TEXT} as length, "
+        f"{_OF_TITLE} + {_OF_NAMES} + {_OF_TEXT} as words from ({incoming})"
     )
     connection.execute(f"create or replace temp table spoken as {_SPLIT}")
     _learn_words(connection)
     shown = ", ".join(SHOWN)
     connection.execute(
         f"""
-        create or replace temp table lengths as
-            select document_no,
-                sum(case field when 0 then {ranking.TITLE} when 1 then {ranking.NAMES} else {ranking.TEXT} end)
-                    as length,
-                count(*) as words
-            from spoken group by document_no;
-        insert into documents
-            select arriving.document_no, {shown}, coalesce(lengths.length, 0), coalesce(lengths.words, 0)
-            from arriving left join lengths using (document_no) order by document_no;
+        insert into documents select document_no, {shown}, length, words from arriving;
         insert into postings
             with counted as (
                 select words.term_id, spoken.document_no, count(*) filter (field = 0) as title_frequency,
-                    count(*) filter (field = 1) as names_frequency, count(*) filter (field >= 2) as text_frequency
+                    count(*) filter (field = 1) as names_frequency, count(*) filter (field >= 2) as text_frequency,
+                    any_value(length) as length
                 from spoken inner join words using (word) group by words.term_id, spoken.document_no
             )
-            select counted.*, {ranking.ROUNDED_SQL} from counted inner join lengths using (document_no)
-            order by term_id, document_no;
+            select * exclude (length), {ranking.ROUNDED_SQL} from counted order by term_id, document_no;
         update terms set document_count = terms.document_count + added.documents from (
             select term_id, count(*) as documents from postings
             where document_no >= (select min(document_no) from arriving) group by term_id
@@ -108,7 +104,7 @@ def add(connection: duckdb.DuckDBPyConnection, incoming: str) -> None:
     fault_point("index:inside-postings")
     _count(connection)
     _remember_contents(connection)
-    connection.execute("drop table spoken; drop table lengths; drop table arriving")
+    connection.execute("drop table spoken; drop table arriving")
 
 
 def _remember_contents(connection: duckdb.DuckDBPyConnection) -> None:

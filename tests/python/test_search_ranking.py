@@ -34,7 +34,7 @@ def searchers(documents: list[tuple[str, str, str]], folder: Path) -> list[Searc
     tables.create(connection)
     tables.add(connection, "select * from incoming")
     by_sql = tables.TableSearcher(connection)
-    rows = connection.execute(f"select {', '.join(engine.COLUMNS)} from incoming").fetchall()
+    rows = connection.execute(f"select {engine.DOCUMENT} from incoming").fetchall()
     engine.write(folder, rows, by_sql.learns)
     return [by_sql, engine.EngineSearcher(folder, by_sql.mean_length, by_sql.learns)]
 
@@ -178,6 +178,23 @@ def test_evaluate_compares_all_engines_and_writes_the_table(tmp_path: Path) -> N
     assert set(table) == {"nightshift-sql", "nightshift-tantivy", "bm25s", "sqlite-fts5", "duckdb-fts"}
     assert table["nightshift-sql"]["ndcg@10"] == pytest.approx(table["nightshift-tantivy"]["ndcg@10"])
     assert table["nightshift-sql"]["recall@100"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("documents", "queries", "qrels"),
+    [
+        ('{"id": 1, "title": "\\ud83c\\udfb5", "text": ""}\n', "1\t\U0001f3b5\n", "1 0 1 1\n"),  # no word at all
+        ('{"id": " doc a ", "text": "flow \\ud800 \\u0000"}\n', "q 1\tflow\n", " q 1\t\t0\tdoc a \t1 \n"),
+        (DOCUMENTS, "1\t\n2\t" + "heat " * 4000 + "\n", "  1   0\t0  1\n2 0 1\t1\n"),
+    ],
+)
+def test_odd_collections_have_a_table_too(documents: str, queries: str, qrels: str, tmp_path: Path) -> None:
+    pytest.importorskip("bm25s")
+    arguments = [*_write(tmp_path, documents, queries, qrels), "--json", str(tmp_path / "table.json")]
+    done = CliRunner().invoke(evaluate, ["search", *arguments], standalone_mode=False)
+    assert done.exception is None, done.output
+    names = [line["name"] for line in json.loads((tmp_path / "table.json").read_text())]
+    assert names[:2] == ["nightshift-sql", "nightshift-tantivy"]
 
 
 @pytest.mark.parametrize(
