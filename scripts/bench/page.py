@@ -197,7 +197,6 @@ PAGES: dict[str, tuple[Callable[[Mapping[str, Any]], str], str]] = {
     "hours": (_hours, ".venv/bin/python -m scripts.bench.hours"),
     "headlines": (_headlines, ".venv/bin/python -m scripts.bench.headlines"),
     "emails": (_emails, ".venv/bin/python -m scripts.bench.emails --mails 200000 --members 2000000"),
-=======
     "search": (_search, ".venv/bin/python -m scripts.bench.search"),
     "recommend": (_recommend, ".venv/bin/python -m scripts.bench.recommend"),
     "simulate": (_lines, ".venv/bin/python -m scripts.bench.simulate"),
