@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,14 @@ class Result:
         """The node's own name: ``not_null_fct_plays_play_id`` without type, package and hash."""
         parts = self.node.split(".")
         return parts[2] if parts[0] in ("test", "model", "seed", "snapshot") else ".".join(parts[2:])
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """A dbt that is ready or will be, for one run against a target."""
+
+    process: subprocess.Popen[str]
+    target: str
 
 
 @dataclass
@@ -89,36 +98,40 @@ def nodes_below(nodes: Iterable[str], project: Mapping[str, Any]) -> set[str]:
     return seen
 
 
+@contextmanager
+def dbt_ahead(lock: int, target: str = TARGET, project: Path = PROJECT) -> Iterator[Ahead]:
+    """A dbt that gets ready while its caller does something else; to be handed to ``run_dbt`` once.
+
+    It is for the home of this moment. If nobody needs it, or its caller dies, it ends.
+    """
+    process = _start([sys.executable, "-m", "scripts.dbt_ahead"], lock, {}, project)
+    try:
+        yield Ahead(process, target)
+    finally:
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+        process.wait()
+
+
 def run_dbt(
     arguments: Sequence[str],
     lock: int,
     extra: dict[str, str] | None = None,
     target: str = TARGET,
-    project: Path = PROJECT,
+    ahead: Ahead | None = None,
 ) -> Run:
     """Run dbt once against a target's warehouse; ``arguments`` begin with dbt's own command (``build``, …)."""
-    shared = hand_down(lock)
-    environment = {**shared.pop("env"), **_environment(), **(extra or {})}
     artifact = target_path() / "run_results.json"
     artifact.unlink(missing_ok=True)
-    command = [
-        *_dbt(),
-        "--log-format",
-        "json",
-        "--log-level-file",
-        "none",
-        *arguments,
-    ]
-    with subprocess.Popen(
-        [*command, "--target", target, "--target-path", str(target_path())],
-        cwd=project,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        **shared,
-    ) as process:
+    wanted = ["--log-format", "json", "--log-level-file", "none", *arguments]
+    wanted += ["--target", ahead.target if ahead else target, "--target-path", str(target_path())]
+    process = ahead.process if ahead else _start([*_dbt(), *wanted], lock, extra or {}, PROJECT)
+    with process:
         try:
+            if ahead:
+                with suppress(BrokenPipeError):  # it died; what it said last follows
+                    process.stdin.write(json.dumps(wanted) + "\n")
+                    process.stdin.flush()
             messages = list(_watch(process))
         except BaseException:
             process.terminate()
@@ -129,6 +142,22 @@ def run_dbt(
             STOPPED,
         )
     return Run(process.returncode, list(_results(artifact)), messages)
+
+
+def _start(command: Sequence[str], lock: int, extra: Mapping[str, str], project: Path) -> subprocess.Popen[str]:
+    """A child that shares the lock, in a project's folder."""
+    shared = hand_down(lock)
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        command,
+        cwd=project,
+        env={**shared.pop("env"), **_environment(), "PYTHONPATH": path, **extra},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **shared,
+    )
 
 
 def plan_dbt(lock: int, selection: Sequence[str] = ()) -> Run:

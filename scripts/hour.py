@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +17,7 @@ import click
 from scripts import fingerprint
 from scripts.build import UNIT_TESTS, prepare
 from scripts.console import DONE, FAILED, LOCKED, REFUSED, USAGE, Stop, count, duration, say, warn
-from scripts.dbt_process import Result, run_dbt
+from scripts.dbt_process import Ahead, Result, dbt_ahead, run_dbt
 from scripts.faults import fault_point
 from scripts.files import files_below, point_link, read_json, remove_folder, replace_json, sync
 from scripts.home import at_home, folder, home
@@ -61,11 +61,11 @@ def hour(at: datetime | None) -> int:
     """
     began = time.monotonic()
     # The next hour waits for this one, because it would find less done if it went away.
-    with night_lock("hour", "hour", PATIENCE["hour"]) as lock:
+    with night_lock("hour", "hour", PATIENCE["hour"]) as lock, _dbt_ahead(lock) as dbt:
         refused = _land(at)
         wanted = at.replace(minute=0, second=0) if at else _newest_hour()
         fault_point("hour:after-land")
-        if not _build(wanted, lock):
+        if not _build(wanted, lock, dbt):
             return FAILED
         fault_point("hour:after-build")
         rows = _headlines()
@@ -121,7 +121,16 @@ def own_home() -> Iterator[Path]:
         yield inner
 
 
-def _build(wanted: datetime, lock: int) -> bool:
+@contextmanager
+def _dbt_ahead(lock: int) -> Iterator[Ahead]:
+    """dbt for the hour's own project and warehouse, getting ready while files land."""
+    with ExitStack() as held:
+        with own_home():
+            dbt = held.enter_context(dbt_ahead(lock, "hour", own_project()))
+        yield dbt
+
+
+def _build(wanted: datetime, lock: int, dbt: Ahead) -> bool:
     """dbt over the newsroom's models; True if all was built and every test passed."""
     with own_home():
         with warehouse() as connection:
@@ -132,7 +141,7 @@ def _build(wanted: datetime, lock: int) -> bool:
         definitions = fingerprint.of_models()
         is_known_good = read_json(folder("warehouse") / UNIT_TESTS) == {"passed": definitions}
         left_out = ["--exclude-resource-type", "unit_test"] if is_known_good else []
-        run = run_dbt(["build", "--select", "+tag:hourly", *left_out], lock, target="hour", project=own_project())
+        run = run_dbt(["build", "--select", "+tag:hourly", *left_out], lock, ahead=dbt)
         for text in run.messages:
             warn("hour", text)
         bad = [result for result in run.results if result.is_bad]

@@ -18,14 +18,14 @@ articles as (
 
 shared as (
     select
-        count(*) over (partition by true_story, story_id) as both,
+        count(*) over (partition by true_story, story_id) as alike,
         count(*) over (partition by story_id) as together,
         count(*) over (partition by true_story) as belonging
     from articles
 ),
 
 measured as (
-    select avg(both / together) as bcubed_precision, avg(both / belonging) as bcubed_recall, count(*) as articles
+    select avg(alike / together) as bcubed_precision, avg(alike / belonging) as bcubed_recall, count(*) as articles
     from shared
 )
 

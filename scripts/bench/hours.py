@@ -28,7 +28,7 @@ import duckdb
 from scripts.backends import Table, load_all
 from scripts.bench.page import RESULTS, keep
 from scripts.build import prepare
-from scripts.dbt_process import run_dbt
+from scripts.dbt_process import dbt_ahead, run_dbt
 from scripts.files import read_json
 from scripts.home import PROJECT, at_home
 from scripts.hour import own_home
@@ -139,12 +139,9 @@ def world(root: Path, hours: int, usual: int) -> None:
         with at_home(root), night_lock("hour", "hour") as lock, own_home():
             with warehouse() as connection:
                 prepare(connection, END.date())
-            run = run_dbt(
-                ["build", "--select", "+int_news__terms", "--exclude-resource-type", "unit_test"],
-                lock,
-                target="hour",
-                project=own_project(),
-            )
+            with dbt_ahead(lock, "hour", own_project()) as dbt:
+                wanted = ["build", "--select", "+int_news__terms", "--exclude-resource-type", "unit_test"]
+                run = run_dbt(wanted, lock, ahead=dbt)
             if run.exit_code:
                 sys.exit(f"the terms of history were not made: {run.messages} {[r for r in run.results if r.is_bad]}")
             with warehouse() as connection:
@@ -157,12 +154,15 @@ def land(root: Path, first: datetime, usual: int) -> None:
     tables = load_all()["newsroom"].tables
     with duckdb.connect(config={"threads": 2, "memory_limit": "4GB", "temp_directory": str(root / "spill")}) as made:
         made.execute("set TimeZone = 'UTC'")
-        given = {"first": first, "last": END, "usual": usual}
-        made.execute(ARTICLES.format(countries=COUNTRIES, sections=SECTIONS), given)
-        made.execute(EVENTS, given)
-        for name, source in (("articles", "written"), ("reader_events", "read")):
-            for at, path, rows in written(made, tables[name], source, root / "cut" / name):
-                manifest(root / "landing" / "newsroom" / name, tables[name], at, path, rows)
+        # some days at a time: while they are written, DuckDB holds a buffer for each hour
+        while first <= END:
+            given = {"first": first, "last": min(first + timedelta(hours=479), END), "usual": usual}
+            made.execute(ARTICLES.format(countries=COUNTRIES, sections=SECTIONS), given)
+            made.execute(EVENTS, given)
+            for name, source in (("articles", "written"), ("reader_events", "read")):
+                for at, path, rows in written(made, tables[name], source, root / "cut" / f"{first:%Y%m%d%H}" / name):
+                    manifest(root / "landing" / "newsroom" / name, tables[name], at, path, rows)
+            first = given["last"] + timedelta(hours=1)
     shutil.rmtree(root / "cut")
 
 
