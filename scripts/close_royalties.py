@@ -83,8 +83,11 @@ ROWS = {
             group by all
         ),
         earned as (
-            select territory, plan_code, licensor_id, currency, recording_id, sum(line_cents)::bigint as line_cents
-            from intermediate.int_royalties__lines where royalty_month = $month group by all
+            select pools.territory, pools.plan_code, pools.licensor_id, pools.currency, recording_id,
+                sum(line_cents)::bigint as line_cents
+            from intermediate.int_royalties__lines
+            inner join intermediate.int_royalties__pools as pools using (royalty_month, pool_number)
+            where royalty_month = $month group by all
         )
         select $month as royalty_month, heard.*, track.release_id, tracks.isrc, track.title,
             artists.name as artist_name, track.duration_ms,

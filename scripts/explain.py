@@ -20,17 +20,19 @@ from intermediate.int_royalties__daily_revenue
 where date_trunc('month', revenue_on) = '{play_month}' and territory = '{territory}' and plan_code = '{plan_code}'
     and currency = '{currency}'
 group by revenue_on order by revenue_on"""
+NUMBERED = "inner join intermediate.int_royalties__pools as pools using (royalty_month, pool_number)"
 SHARES = f"""
-select recording_id, rights_holder_id, problem, streams, pro_rata_nanos, user_centric_nanos
-from intermediate.int_royalties__shares where {POOL_KEY} and recording_id = '{{recording_id}}'
+select recording_id, rights_holder_id, problem, shares.streams, shares.pro_rata_nanos, shares.user_centric_nanos
+from intermediate.int_royalties__shares as shares {NUMBERED}
+where {POOL_KEY} and recording_id = '{{recording_id}}'
 order by rights_holder_id, problem"""
 PAYEE = f"""
-select outcome, payee, due_nanos, payee_cents from intermediate.int_royalties__payees
+select outcome, payee, due_nanos, payee_cents from intermediate.int_royalties__payees {NUMBERED}
 where {POOL_KEY} and is_in_force and payee = '{{rights_holder_id}}'"""
 CENTS = f"""
-select due_nanos, line_cents, (select count(*) from intermediate.int_royalties__lines
+select due_nanos, line_cents, (select count(*) from intermediate.int_royalties__lines {NUMBERED}
     where {POOL_KEY} and rights_holder_id = '{{rights_holder_id}}') as lines_of_the_payee
-from intermediate.int_royalties__lines
+from intermediate.int_royalties__lines {NUMBERED}
 where {POOL_KEY} and rights_holder_id = '{{rights_holder_id}}' and recording_id = '{{recording_id}}'"""
 SAID = """
 select statement_id, line_kind, cause, streams, amount, issued_on from royalties.fct_statement_lines

@@ -115,6 +115,7 @@ POINTS: dict[str, str] = {
     "close-royalties:before-closed_months": "all has landed but that the month is closed",
     "close-royalties:after-commit": "the month is closed, there are no files",
     "statements:before-export": "a month's files are to be written",
+    "export:before-file": "an export is made again beside its place, one of its files is still the former one",
     "statements:before-rename": "they are whole, under their hidden name",
     "statements:before-link": "every month has its files, the link leads to the month before",
     "deliver:after-land": "the newest consents have landed",

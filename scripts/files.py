@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,39 @@ def point_link(link: Path, target: str) -> None:
     fault_point("files:before-swap")
     temporary.replace(link)
     sync(link.parent)
+
+
+def fill_folder(target: Path, files: Mapping[str, bytes], manifest: object) -> Path:
+    """A folder beside ``target``, hidden, with these files and their manifest: what ``place_folder`` takes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = target.with_name(f".{target.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    for name, content in files.items():
+        (new / name).write_bytes(content)
+    replace_json(new / "manifest.json", manifest)
+    return new
+
+
+def place_folder(new: Path, target: Path) -> None:
+    """Give a filled folder its name.
+
+    Where there is one of that name its files are replaced one by one, the manifest last: a reader finds each of them
+    whole at any moment, and none of them missing.
+    """
+    if target.exists():
+        names = sorted((path.name for path in new.iterdir()), key=lambda name: (name == "manifest.json", name))
+        for name in names:
+            fault_point("export:before-file")
+            (new / name).replace(target / name)
+        for path in target.iterdir():
+            if path.name not in names:
+                path.unlink()
+        new.rmdir()
+        sync(target)
+    else:
+        new.rename(target)
+    sync(target.parent)
 
 
 def remove_folder(folder: Path) -> None:

@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -23,7 +22,7 @@ import duckdb
 
 from scripts.console import Stop
 from scripts.faults import fault_point
-from scripts.files import point_link, replace_json
+from scripts.files import fill_folder, place_folder, point_link
 from scripts.home import PROJECT, folder
 
 # Xero takes 300 lines a file, QuickBooks Online 1,000 rows; the header may count as one.
@@ -240,21 +239,13 @@ def export(batch_id: str, again: bool = False) -> list[Path]:
     lines = general_ledger(batch_id)
     written = []
     for name, render in FORMATS.items():
-        root = folder("exports") / f"journal-{name}"
-        target = root / batch_id
+        target = folder("exports") / f"journal-{name}" / batch_id
         if target.exists() and not again:
             continue
-        root.mkdir(parents=True, exist_ok=True)
-        new = root / f".{batch_id}.new"
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir()
         files = {file: text.encode() for file, text in render(batch_id, lines).items()}
-        for file, content in files.items():
-            (new / file).write_bytes(content)
-        replace_json(new / "manifest.json", _manifest(batch_id, name, lines, files))
-        shutil.rmtree(target, ignore_errors=True)
+        new = fill_folder(target, files, _manifest(batch_id, name, lines, files))
         fault_point("post:before-rename")
-        new.rename(target)
+        place_folder(new, target)
         written.append(target)
     return written
 

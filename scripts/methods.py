@@ -18,10 +18,12 @@ in_euro as (
         shares.pro_rata_nanos * coalesce(rates.exchange_rate, 1) / 1e11 as pro_rata,
         shares.user_centric_nanos * coalesce(rates.exchange_rate, 1) / 1e11 as user_centric
     from intermediate.int_royalties__shares as shares
+    inner join intermediate.int_royalties__pools as pools
+        on pools.royalty_month = shares.royalty_month and pools.pool_number = shares.pool_number
     inner join artists on artists.recording_id = shares.recording_id
     left join intermediate.int_finance__exchange_rates as rates
-        on rates.currency = shares.currency and rates.valid_from = last_day(shares.royalty_month)
-    where shares.plan_code <> 'free' and ($month is null or shares.royalty_month = $month)
+        on rates.currency = pools.currency and rates.valid_from = last_day(shares.royalty_month)
+    where pools.plan_code <> 'free' and ($month is null or shares.royalty_month = $month)
 ),
 per_artist as (
     select artist_id, sum(streams) as streams, sum(pro_rata) as pro_rata, sum(user_centric) as user_centric

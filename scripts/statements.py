@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import html
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
-from pathlib import Path
 
 import click
 import duckdb
@@ -21,7 +19,7 @@ from scripts import books, dsr
 from scripts.commitments import committed_files
 from scripts.console import Stop, count, say
 from scripts.faults import fault_point
-from scripts.files import point_link, replace_json
+from scripts.files import fill_folder, place_folder, point_link
 from scripts.home import folder
 
 STYLE = """
@@ -165,20 +163,16 @@ def write_files(again: bool = False) -> None:
                 continue
             fault_point("statements:before-export")
             files = render(month, closed_on)
-            _write(root, target, name, month, files)
+            new = fill_folder(target, files, _manifest(name, month, files))
+            fault_point("statements:before-rename")
+            place_folder(new, target)
             say("statements", f"{target.relative_to(root.parent)}: {count(len(files), 'file')}")
         fault_point("statements:before-link")
         point_link(root / "current", f"{max(closed):%Y-%m}")
 
 
-def _write(root: Path, target: Path, name: str, month: date, files: dict[str, bytes]) -> None:
-    root.mkdir(parents=True, exist_ok=True)
-    new = root / f".{target.name}.new"
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir()
-    for file, content in files.items():
-        (new / file).write_bytes(content)
-    replace_json(new / "manifest.json", {
+def _manifest(name: str, month: date, files: dict[str, bytes]) -> dict[str, object]:
+    return {
         "format": 1,
         "month": f"{month:%Y-%m}",
         "idempotency_key": hashlib.sha256(f"{month}/{name}".encode()).hexdigest()[:32],
@@ -187,10 +181,7 @@ def _write(root: Path, target: Path, name: str, month: date, files: dict[str, by
             {"name": file, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
             for file, content in sorted(files.items())
         ],
-    })  # fmt: skip
-    fault_point("statements:before-rename")
-    shutil.rmtree(target, ignore_errors=True)
-    new.rename(target)
+    }
 
 
 @click.command()

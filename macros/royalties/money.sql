@@ -14,19 +14,14 @@
 {%- endmacro %}
 
 {#
-  Cents of the members of a group by largest remainder: everyone has the whole cents of what is due to it, and the cents
-  that the group's total has beyond these go to the largest remainders, one each. `order` makes the choice total.
-  Where remainders are cut off so short that there are more cents left than members, each has one more.
+  Cents of a member of a group by largest remainder: everyone has the whole cents of what is due to it, and the cents
+  that the group's total has beyond these (`whole`: their sum) go to the largest remainders, one each. `place` is the
+  member's in the group by remainder, in a total order. Where remainders are cut off so short that there are more cents
+  left than members, each has one more. All of it are 64-bit numbers: dividing wider ones takes ten times as long.
 #}
-{% macro cents_by_largest_remainder(due, total, group, order) -%}
-  cast(
-    {{ whole_quotient(due, nanos()) }}
-    + {{ whole_quotient(total ~ ' - sum(' ~ whole_quotient(due, nanos()) ~ ') over (partition by ' ~ group ~ ')', 'count(*) over (partition by ' ~ group ~ ')') }}
-    + case
-        when row_number() over (partition by {{ group }} order by ({{ due }}) % {{ nanos() }} desc, {{ order }})
-            <= ({{ total }} - sum({{ whole_quotient(due, nanos()) }}) over (partition by {{ group }})) % count(*) over (partition by {{ group }}) then 1
-        else 0
-    end as bigint)
+{% macro cents_by_largest_remainder(due, total, whole, members, place) -%}
+  {{ whole_quotient(due, nanos()) }} + {{ whole_quotient(total ~ ' - ' ~ whole, members) }}
+  + case when {{ place }} <= ({{ total }} - {{ whole }}) % {{ members }} then 1 else 0 end
 {%- endmacro %}
 
 {#

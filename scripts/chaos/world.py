@@ -73,8 +73,9 @@ STAGES = (
 ELSEWHERE = {
     "approve:": "test_finance_posting", "backup:": "test_backup", "build:seed": "test_ledger_kills",
     "close:": "test_finance_posting", "close-royalties:": "test_royalties_closing", "decide:": "test_risk_kills",
-    "deliver:": "test_deliver", "fraud-export:": "test_risk_kills", "gc:": "test_gc",
-    "prepare:": "test_finance_posting", "registry:": "test_registry", "restore:": "test_backup", "sink:": "test_sink",
+    "deliver:": "test_deliver", "export:": "test_royalties_closing",
+    "fraud-export:": "test_risk_kills", "gc:": "test_gc", "prepare:": "test_finance_posting",
+    "registry:": "test_registry", "restore:": "test_backup", "sink:": "test_sink",
     "statements:": "test_royalties_closing", "train:": "test_risk_kills",
 }  # fmt: skip
 

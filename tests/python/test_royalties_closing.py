@@ -300,7 +300,15 @@ def test_files_are_reports_of_the_profile_and_the_same_when_written_again(closed
     before = closed.contents()
     assert closed.run("statements", "--rebuild-files").returncode == 0
     assert closed.contents() == before
+    # Made again, no file is ever missing: killed half-way all are there, and what does not belong goes in the end.
     [path] = (closed.home / "exports/royalty-dsr/2026-01").glob("*.tsv")
+    path.write_text("damaged")
+    path.with_name("stray.tsv").write_text("of nobody")
+    assert closed.run("statements", "--rebuild-files", fault="export:before-file#2").returncode == -9
+    assert closed.contents().keys() == before.keys() | {"exports/royalty-dsr/2026-01/stray.tsv"}
+    assert closed.run("statements", "--rebuild-files").returncode == 0
+    assert closed.contents() == before
+    assert not list((closed.home / "exports").rglob(".*"))
     assert path.name == "DSR_PADPIDA2019000001X_PADPIDA2025121501N_NightshiftMusic_2026-01_FR_1of1_20260203T000000.tsv"
     content = path.read_text()
     assert dsr.problems(path.name, content) == []

@@ -10,7 +10,7 @@
 with months as (
     select royalty_month from {{ ref('int_royalties__closed_months') }} where {{ stale_days('royalty_month') }}
     union
-    select royalty_month from {{ ref('int_royalties__lines') }} where {{ stale_days('royalty_month') }}
+    select royalty_month from {{ ref('int_royalties__pools') }} where {{ stale_days('royalty_month') }}
 ),
 
 closed as (
@@ -41,11 +41,15 @@ suspended as (
     where {{ stale_days('royalty_month') }}
 ),
 
-today as (
-    select lines.*
+lines as (
+    select
+        pools.royalty_month, pools.territory, pools.plan_code, pools.currency, pools.licensor_id,
+        lines.recording_id, lines.rights_holder_id, lines.streams, lines.line_cents
     from {{ ref('int_royalties__lines') }} as lines
     inner join closed on closed.royalty_month = lines.royalty_month
-    where {{ stale_days('lines.royalty_month') }} and lines.rights_holder_id is not null
+    inner join {{ ref('int_royalties__pools') }} as pools
+        on pools.royalty_month = lines.royalty_month and pools.pool_number = lines.pool_number
+    where {{ stale_days('lines.royalty_month') }} and {{ stale_days('pools.royalty_month') }}
 ),
 
 differences as (
@@ -57,9 +61,8 @@ differences as (
         today.royalty_month is null as is_gone,
         coalesce(today.streams, 0) - coalesce(said.streams, 0) as streams,
         coalesce(today.line_cents, 0) - coalesce(said.line_cents, 0) as line_cents
-    from today
-    full outer join said
-        on {{ same('said', 'today', pool + ['recording_id', 'rights_holder_id']) }}
+    from (select * from lines where rights_holder_id is not null) as today
+    full outer join said on {{ same('said', 'today', pool + ['recording_id', 'rights_holder_id']) }}
 ),
 
 repaired as (
@@ -71,8 +74,7 @@ repaired as (
 
 heard as (
     select {{ pool | join(', ') }}, recording_id, max(streams) as streams
-    from {{ ref('int_royalties__lines') }}
-    where {{ stale_days('royalty_month') }}
+    from lines
     group by {{ pool | join(', ') }}, recording_id
 ),
 
@@ -114,7 +116,5 @@ left join heard on {{ same('heard', 'differences', pool + ['recording_id']) }}
 left join said_heard on {{ same('said_heard', 'differences', pool + ['recording_id']) }}
 left join {{ ref('stg_nightshift__royalty_pools') }} as as_closed on {{ same('as_closed', 'differences', pool) }}
 left join {{ ref('int_royalties__pools') }} as pools on {{ same('pools', 'differences', pool) }}
-left join repaired
-    on repaired.recording_id = differences.recording_id
-    and repaired.royalty_month = differences.royalty_month
+left join repaired on {{ same('repaired', 'differences', ['recording_id', 'royalty_month']) }}
 where differences.streams <> 0 or differences.line_cents <> 0

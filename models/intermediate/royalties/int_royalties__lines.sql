@@ -1,43 +1,57 @@
-{{ config(day='royalty_month', unit='month', reads={'int_royalties__shares': 'day', 'int_royalties__payees': 'day'}) }}
+{{ config(day='royalty_month', unit='month',
+    reads={
+        'int_royalties__pools': 'day', 'int_royalties__shares': 'day', 'int_royalties__payees': 'day'
+    }) }}
 -- The cents of a payee placed on the recordings that earned them, under the method of the pool's contract. This is what
 -- a month's statements should say, whatever was closed.
 with shares as (
 
     select
-        royalty_month, territory, plan_code, currency, licensor_id, recording_id, rights_holder_id, problem, streams,
-        case allocation_method when 'pro_rata' then pro_rata_nanos else user_centric_nanos end as due_nanos
-    from {{ ref('int_royalties__shares') }}
-    where {{ stale_days('royalty_month') }}
+        shares.royalty_month,
+        shares.pool_number,
+        shares.recording_id,
+        shares.rights_holder_id,
+        shares.problem,
+        shares.streams,
+        case pools.allocation_method
+            when 'pro_rata' then shares.pro_rata_nanos
+            else shares.user_centric_nanos
+        end as due_nanos
+    from {{ ref('int_royalties__shares') }} as shares
+    inner join {{ ref('int_royalties__pools') }} as pools
+        on pools.royalty_month = shares.royalty_month
+        and pools.pool_number = shares.pool_number
+    where {{ stale_days('shares.royalty_month') }} and {{ stale_days('pools.royalty_month') }}
 
 ),
 
-with_payee as (
+placed as (
 
-    select shares.*, payees.payee_cents
+    select
+        *,
+        row_number() over (
+            partition by royalty_month, pool_number, rights_holder_id
+            order by due_nanos % {{ nanos() }} desc, recording_id, coalesce(problem, '')
+        ) as place
     from shares
-    inner join {{ ref('int_royalties__payees') }} as payees
-        on payees.royalty_month = shares.royalty_month
-        and payees.territory = shares.territory
-        and payees.plan_code = shares.plan_code
-        and payees.currency = shares.currency and payees.licensor_id = shares.licensor_id
-        and payees.payee = coalesce(shares.rights_holder_id, '')
-        and payees.outcome = case when shares.rights_holder_id is null then 'suspended' else 'paid' end
-    where {{ stale_days('payees.royalty_month') }} and payees.is_in_force
 
 )
 
 select
-    royalty_month,
-    territory,
-    plan_code,
-    currency,
-    licensor_id,
-    recording_id,
-    rights_holder_id,
-    problem,
-    streams,
-    due_nanos,
-    {{ cents_by_largest_remainder('due_nanos', 'payee_cents',
-        "royalty_month, territory, plan_code, currency, licensor_id, coalesce(rights_holder_id, '')",
-        "recording_id, coalesce(problem, '')") }} as line_cents
-from with_payee
+    placed.royalty_month,
+    placed.pool_number,
+    placed.recording_id,
+    placed.rights_holder_id,
+    placed.problem,
+    placed.streams,
+    placed.due_nanos,
+    cast({{ cents_by_largest_remainder(
+        'placed.due_nanos', 'payees.payee_cents', 'payees.whole_cents', 'payees.lines', 'placed.place') }} as bigint)
+        as line_cents
+from placed
+inner join {{ ref('int_royalties__payees') }} as payees
+    on payees.royalty_month = placed.royalty_month
+    and payees.pool_number = placed.pool_number
+    and payees.payee = coalesce(placed.rights_holder_id, '')
+    and payees.outcome = case when placed.rights_holder_id is null then 'suspended' else 'paid' end
+where payees.is_in_force and {{ stale_days('payees.royalty_month') }}

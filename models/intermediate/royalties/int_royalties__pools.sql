@@ -101,6 +101,8 @@ select
     royalty_month, territory, plan_code, currency, licensor_id, contract_id, revenue_share, minimum_per_subscriber,
     minimum_currency, allocation_method, trial_streams_count, silent_subscribers, net_cents, subscribers,
     subscriber_cents, nobodys_cents, silent_cents, all_streams, streams, all_value, value,
+    cast(row_number() over (partition by royalty_month order by territory, plan_code, currency, licensor_id) as integer)
+        as pool_number,
     minimum_nanos * subscribers > share_nanos as is_at_minimum,
     base_nanos, own_nanos, shared_nanos, silent_nanos, retained_nanos, pro_rata_nanos, user_centric_nanos,
     cast({{ whole_quotient('base_nanos', 'all_streams') }} as bigint) as base_per_stream,

@@ -6,13 +6,13 @@
 with paid as (
 
     select
-        royalty_month, territory, plan_code, licensor_id, currency,
+        royalty_month, pool_number,
         sum(case when outcome = 'paid' then payee_cents else 0 end) as paid_cents,
         sum(case when outcome = 'suspended' then payee_cents else 0 end) as suspended_cents,
         sum(case when outcome = 'retained' then payee_cents else 0 end) as retained_cents
     from {{ ref('int_royalties__payees') }}
     where {{ stale_days('royalty_month') }} and is_in_force
-    group by royalty_month, territory, plan_code, licensor_id, currency
+    group by royalty_month, pool_number
 
 ),
 
@@ -49,11 +49,7 @@ select
     pools.all_streams,
     as_closed.pool_amount as closed_pool_amount
 from {{ ref('int_royalties__pools') }} as pools
-inner join paid
-    on paid.royalty_month = pools.royalty_month
-    and paid.territory = pools.territory
-    and paid.plan_code = pools.plan_code
-    and paid.licensor_id = pools.licensor_id and paid.currency = pools.currency
+inner join paid on paid.royalty_month = pools.royalty_month and paid.pool_number = pools.pool_number
 left join as_closed
     on as_closed.royalty_month = pools.royalty_month
     and as_closed.territory = pools.territory

@@ -1,14 +1,20 @@
-{{ config(day='royalty_month', unit='month', reads={'int_royalties__lines': 'day'}) }}
+{{ config(day='royalty_month', unit='month', reads={'int_royalties__lines': 'day', 'int_royalties__pools': 'day'}) }}
 -- Money that nobody can be paid yet, and why.
 select
-    royalty_month,
-    territory,
-    plan_code,
-    licensor_id,
-    recording_id,
-    problem,
-    streams,
-    {{ from_cents('line_cents') }} as amount,
-    currency
-from {{ ref('int_royalties__lines') }}
-where {{ stale_days('royalty_month') }} and rights_holder_id is null
+    lines.royalty_month,
+    pools.territory,
+    pools.plan_code,
+    pools.licensor_id,
+    lines.recording_id,
+    lines.problem,
+    lines.streams,
+    {{ from_cents('lines.line_cents') }} as amount,
+    pools.currency
+from {{ ref('int_royalties__lines') }} as lines
+inner join {{ ref('int_royalties__pools') }} as pools
+    on pools.royalty_month = lines.royalty_month
+    and pools.pool_number = lines.pool_number
+where
+    {{ stale_days('lines.royalty_month') }}
+    and {{ stale_days('pools.royalty_month') }}
+    and lines.rights_holder_id is null
