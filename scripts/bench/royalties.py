@@ -30,7 +30,7 @@ MONTH = "2026-01-01"
 STEPS = {
     "both allocations": [
         "int_royalties__subscribers", "int_royalties__recording_values", "int_royalties__terms", "int_royalties__pools",
-        "int_royalties__shares", "int_royalties__payees",
+        "int_royalties__shares", "int_royalties__payees", "fct_allocations",
     ],
     "pools and lines": ["int_royalties__lines", "fct_pools", "fct_suspense"],
     "statements": ["fct_statement_lines"],
