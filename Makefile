@@ -87,6 +87,7 @@ bench: env
 	$(PY) -m scripts.bench.land --threads 1 --threads 2
 	$(PY) -m scripts.bench.nights
 	$(PY) -m scripts.bench.finance
+	$(PY) -m scripts.bench.fraud_features --keep
 	$(PY) -m scripts.bench.page --write
 
 lint: env-test

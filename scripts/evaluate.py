@@ -101,7 +101,7 @@ def evaluate_fraud(
     if len(weeks) > 1:
         # the weeks held out are told apart from the one that is published
         kept = [week for week in weeks if not held_out or week["test_week"] in map(str, handbook.HELD_OUT)]
-        others = [week["candidates"] for week in kept]
+        others = [[*week["candidates"], *_limits(week)] for week in kept]
         result |= {"weeks": weeks, "over_weeks": handbook.spread(others)}
         names = [f"{name}{more}" for name in handbook.MEASURES for more in ("", "_deviation")]
         print(f"\n  mean and deviation over {len(others)} weeks{' held out' if held_out else ''}")
@@ -113,6 +113,13 @@ def evaluate_fraud(
     if json_file:
         json_file.write_text(json.dumps(result, indent=1) + "\n")
     return DONE
+
+
+def _limits(week: dict[str, Any]) -> list[dict[str, Any]]:
+    """A week's ceilings beside its candidates, where the file tells the scenarios."""
+    ways = {"by chance": "by_chance_mean", "by exposure": "by_exposure"}
+    limit = week.get("ceiling")
+    return [{"name": f"ceiling, {way}", **limit[key]} for way, key in ways.items()] if limit else []
 
 
 def _print_week(found: dict[str, Any]) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
+import duckdb
 import numpy as np
 
 from scripts import registry
@@ -19,11 +22,18 @@ from scripts.lock import night_lock
 from scripts.models import fraud
 from scripts.warehouse import warehouse
 
+FEATURES = "intermediate.int_risk__features_as_known"
 VECTORS = 50
-# What a feature store must know when it starts: each place's and account's newest features.
-STATE = {
-    "accounts": ("account_id", "account_"),
-    "terminals": ("terminal_id", "terminal_"),
+# What a feature store must know when it starts: counters of each of these as tonight ends, …
+KINDS = ("account", "terminal", "device", "card")
+STATE = "intermediate.int_risk__feature_state"
+ITSELF = re.compile(r"(account|terminal|device|card)_count_\d+d")  # counts that hold the payment they are asked for
+# … and what they were counted from, because what leaves a window tomorrow must be known, too.
+EVENTS = {
+    "payments": "select payments.* from intermediate.int_risk__payments as payments, tonight "
+    "where paid_on > on_date - 91 and knowable_at < on_date + 1 order by paid_at, payment_id",
+    "labels": "select labels.* from intermediate.int_risk__labels as labels, tonight "
+    "where known_on > on_date - 91 and knowable_at < on_date + 1 order by known_at, label_id",
 }
 
 
@@ -35,8 +45,11 @@ def fraud_export() -> int:
     What is in it
       trees-*.txt, scoring.json   the model: LightGBM's text format (the mean of the files' sums is the log odds), the
                                   calibration (chance = 1 / (1 + exp(-(slope * log odds + offset)))) and the thresholds
-      features.json               each feature's name, type, meaning and default
-      accounts.parquet, …         the newest features of each account and terminal, for a feature store to start from
+      features.json               each feature's name, type, meaning and default (its value when nothing is known)
+      accounts.parquet, terminals.parquet, devices.parquet, cards.parquet
+                                  counters of each as tonight ends, by the feature SQL itself, for a feature store
+      payments.parquet, labels.parquet
+                                  the 91 days they were counted from, so that the store's windows can go on
       vectors.json                inputs with the score they must get, to 1e-6
       manifest.json               idempotency key, rows and hashes
 
@@ -58,20 +71,10 @@ def fraud_export() -> int:
         making.mkdir()
         for name, data in files.items():
             (making / name).write_bytes(data)
-        _write_json(making / "features.json", _features(scorer))
-        newest = "intermediate.int_risk__features_as_known"
-        for name, (key, prefix) in STATE.items():
-            columns = [
-                row[0] for row in connection.execute(f"describe {newest}").fetchall() if row[0].startswith(prefix)
-            ]
-            kept = ", ".join(dict.fromkeys([key, "paid_at", *columns]))
-            connection.execute(
-                f"copy (select {kept} from (select *, row_number() over (partition by {key} order by paid_at desc, "
-                f"payment_id) as newest_first from {newest}) where newest_first = 1 order by {key}) "
-                f"to '{making / name}.parquet' (format parquet)"
-            )
+        _write_state(connection, making)
+        _write_json(making / "features.json", _features(scorer, _unseen(connection, scorer.model.features)))
         found = connection.execute(
-            f"select {', '.join(scorer.model.features)} from {newest} order by md5(payment_id) limit {VECTORS}"
+            f"select {', '.join(scorer.model.features)} from {FEATURES} order by md5(payment_id) limit {VECTORS}"
         ).fetchnumpy()
         values = np.column_stack(
             [np.ma.filled(np.ma.asarray(found[name]).astype(float), np.nan) for name in scorer.model.features]
@@ -94,10 +97,34 @@ def fraud_export() -> int:
     return DONE
 
 
-def _features(scorer: fraud.Scorer) -> list[dict[str, object]]:
+def _write_state(connection: duckdb.DuckDBPyConnection, making: Path) -> None:
+    """Counters by kind as tonight ends, and the events they were counted from."""
+    columns = [row[0] for row in connection.execute(f"describe {STATE}").fetchall()]
+    for kind in KINDS:
+        counted = ", ".join(
+            f"{name} - 1 as {name}" if ITSELF.fullmatch(name) else name
+            for name in columns
+            if name.startswith(f"{kind}_") and not name.endswith("_id")
+        )
+        chosen = f"select id as {kind}_id, paid_at as as_of, {counted} from {STATE} where kind = '{kind}' order by id"
+        connection.execute(f"copy ({chosen}) to '{making / kind}s.parquet' (format parquet)")
+    for name, sql in EVENTS.items():
+        connection.execute(
+            f"copy (with tonight as (select max(on_date) as on_date from ops.horizon) {sql}) "
+            f"to '{making / name}.parquet' (format parquet)"
+        )
+
+
+def _unseen(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> dict[str, object]:
+    """The features of a payment of which nothing is known, by name."""
+    row = connection.execute(f"select {', '.join(names)} from {STATE} where kind = 'unseen'").fetchone()
+    return dict(zip(names, row, strict=True))
+
+
+def _features(scorer: fraud.Scorer, unseen: Mapping[str, object]) -> list[dict[str, object]]:
     known = {feature.name: feature for feature in fraud.features()}
     return [
-        {"name": name, "type": known[name].type, "meaning": known[name].description, "default": None}
+        {"name": name, "type": known[name].type, "meaning": known[name].description, "default": unseen[name]}
         for name in scorer.model.features
     ]
 

@@ -33,14 +33,19 @@ CODE = ("scripts/models/fraud.py", "scripts/models/trees.py", "scripts/models/li
         "macros/risk/payment_features.sql",
         "macros/risk/account_windows.sql", "macros/risk/terminal_windows.sql", "macros/risk/windows.sql")  # fmt: skip
 
-# The latest thing said of a payment by the cutoff; what nobody reported for long enough was genuine. A payment that
-# arrived days late was scored on other grounds than one in time, so it is not learned from.
+# The latest thing said of a payment by the cutoff, but for what was said before it was made; what nobody reported for
+# long enough was genuine. A payment that arrived days late was scored on other grounds than one in time, so it is not
+# learned from.
 LABELLED = f"""
     with said as (
-        select payment_id, is_fraud,
-            row_number() over (partition by payment_id order by known_at desc, label_id desc) as newest_first
+        select labels.payment_id, labels.is_fraud,
+            row_number() over (
+                partition by labels.payment_id order by labels.known_at desc, labels.label_id desc
+            ) as newest_first
         from intermediate.int_risk__labels as labels
-        where knowable_at < $cutoff + interval 1 day
+        inner join {FEATURES} as features
+            on features.payment_id = labels.payment_id and labels.known_at >= features.paid_at
+        where labels.knowable_at < $cutoff + interval 1 day
     )
     select features.*, features.paid_on - date '1970-01-01' as day,
         dense_rank() over (order by features.account_id) as account,

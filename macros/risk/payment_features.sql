@@ -10,7 +10,9 @@
 
 {{ terminal_windows() }},
 
-{{ device_windows() }},
+{{ held_windows('device') }},
+
+{{ held_windows('card') }},
 
 features as (
 
@@ -56,12 +58,16 @@ features as (
         cast(terminal.terminal_streak_frauds as integer) as terminal_streak_frauds,
         terminal.terminal_streak_least_fraud_to_usual,
         round(epoch(payments.paid_at - terminal.streak_began_at) / 86400, 6) as terminal_streak_days,
-        cast(device.device_count_30d as integer) as device_count_30d,
-        cast(device.device_accounts_30d as integer) as device_accounts_30d,
-        cast(device.device_frauds_30d as integer) as device_frauds_30d
+        {%- for kind in ['device', 'card'] %}
+        cast({{ kind }}.{{ kind }}_count_1d as integer) as {{ kind }}_count_1d,
+        cast({{ kind }}.{{ kind }}_count_30d as integer) as {{ kind }}_count_30d,
+        cast({{ kind }}.{{ kind }}_accounts_30d as integer) as {{ kind }}_accounts_30d,
+        cast({{ kind }}.{{ kind }}_frauds_30d as integer) as {{ kind }}_frauds_30d{{ ',' if not loop.last }}
+        {%- endfor %}
     from account_windows as payments
     left join terminal_windows as terminal on terminal.scored_payment_id = payments.payment_id
     left join device_windows as device on device.scored_payment_id = payments.payment_id
+    left join card_windows as card on card.scored_payment_id = payments.payment_id
 
 )
 {%- endmacro %}

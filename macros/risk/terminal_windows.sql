@@ -1,5 +1,5 @@
 {#
-  What is known of a terminal (or device) at each payment. Three things happen to it: a payment; a payment settling, when it
+  What is known of a terminal (a device, a card) at each payment. Three things happen to it: a payment; a payment settling, when it
   was not reported for so long (`label_delay_days`) that it counts as genuine; a payment reported as a fraud. Risk is the
   frauds reported among the payments settled or reported in a window, so a label counts from the moment it was known.
   A fraud is more telling about the terminal when its amount was usual for the account (`least_fraud_to_usual`), and when
@@ -13,9 +13,11 @@ reported as (
         payments.payment_id,
         payments.terminal_id,
         payments.device_id,
+        payments.card_id,
         payments.paid_at,
         payments.amount_to_usual,
-        labels.known_since as reported_at,
+        -- a label that comes before its payment says nothing of a terminal until that payment is here
+        greatest(labels.known_since, payments.known_since) as reported_at,
         labels.is_fraud,
         row_number() over (partition by payments.payment_id, labels.is_fraud order by labels.known_since) as report_number
     from {{ labels }} as labels
@@ -32,6 +34,7 @@ settled as (
         payments.payment_id,
         payments.terminal_id,
         payments.device_id,
+        payments.card_id,
         greatest(payments.known_since, payments.paid_at + interval '{{ var("label_delay_days") }} days') as settled_at,
         case when reported.reported_at <= payments.paid_at + interval '{{ var("label_delay_days") }} days' then null else payments.paid_at end as genuine_paid_at
     from {{ payments }} as payments
@@ -42,15 +45,15 @@ settled as (
 events as (
 
     select
-        payment_id as scored_payment_id, terminal_id, device_id, account_id, known_since as happened_at, 1 as payments, 0 as settled, 0 as frauds,
+        payment_id as scored_payment_id, terminal_id, device_id, card_id, account_id, known_since as happened_at, 1 as payments, 0 as settled, 0 as frauds,
         cast(null as timestamp) as genuine_paid_at, cast(null as timestamp) as fraud_paid_at, cast(null as double) as fraud_to_usual
     from {{ payments }}
     union all
-    select null, terminal_id, device_id, null, settled_at, 0, 1, 0, genuine_paid_at, null, null
+    select null, terminal_id, device_id, card_id, null, settled_at, 0, 1, 0, genuine_paid_at, null, null
     from settled
     union all
     select
-        null, terminal_id, device_id, null, reported_at, 0, 0, case when is_fraud then 1 else -1 end,
+        null, terminal_id, device_id, card_id, null, reported_at, 0, 0, case when is_fraud then 1 else -1 end,
         null, case when is_fraud then paid_at end, case when is_fraud then coalesce(amount_to_usual, 1) end
     from reported
     where report_number = 1
@@ -96,17 +99,21 @@ terminal_windows as (
 )
 {%- endmacro %}
 
-{% macro device_windows() %}
-device_windows as (
+{# What is known of a thing that is paid with: `kind` is device or card. #}
+{% macro held_windows(kind) %}
+{{ kind }}_windows as (
 
     select
         scored_payment_id,
-        sum(payments) over last_30 as device_count_30d,
-        count(distinct account_id) over last_30 as device_accounts_30d,
-        greatest(sum(frauds) over last_30, 0) as device_frauds_30d
+        sum(payments) over last_1 as {{ kind }}_count_1d,
+        sum(payments) over last_30 as {{ kind }}_count_30d,
+        count(distinct account_id) over last_30 as {{ kind }}_accounts_30d,
+        greatest(sum(frauds) over last_30, 0) as {{ kind }}_frauds_30d
     from events
-    where device_id is not null
-    window last_30 as (partition by device_id order by happened_at {{ last_days(30) }})
+    where {{ kind }}_id is not null
+    window
+        last_1 as (partition by {{ kind }}_id order by happened_at {{ last_days(1) }}),
+        last_30 as (partition by {{ kind }}_id order by happened_at {{ last_days(30) }})
 
 )
 {%- endmacro %}

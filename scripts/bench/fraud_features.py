@@ -1,6 +1,6 @@
 """The features of all card transactions: the handbook's way in pandas beside the product's SQL, in one run.
 
-    python -m scripts.bench.fraud_features [--transactions FILE.parquet] [--json FILE]
+    python -m scripts.bench.fraud_features [--transactions FILE.parquet] [--keep]
 
 pandas does what the handbook's chapter 3 writes: a loop over customers and one over terminals, in each a rolling sum
 and count for every window (its fifteen features). The SQL is that of risk.fct_payment_features as dbt compiles it, over
@@ -22,6 +22,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from scripts.bench.page import keep
 from scripts.evaluate import HANDBOOK, TRANSACTIONS
 from scripts.home import PROJECT
 from scripts.models.handbook import BOOK, DELAY
@@ -112,8 +113,8 @@ LABELS = f"""
 @click.command()
 @click.option("--transactions", type=click.Path(path_type=Path, exists=True), default=PROJECT / TRANSACTIONS)
 @click.option("--threads", default=2, show_default=True, help="Threads of DuckDB; pandas has one.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures there too.")
-def main(transactions: Path, threads: int, json_file: Path | None) -> None:
+@click.option("--keep", "may_keep", is_flag=True, help="Keep the figures for docs/performance.md.")
+def main(transactions: Path, threads: int, may_keep: bool) -> None:
     """Time both on all transactions and compare what comes out."""
     sql = compiled()
     seconds = {}
@@ -127,6 +128,8 @@ def main(transactions: Path, threads: int, json_file: Path | None) -> None:
             seconds[name] = time.perf_counter() - began
             print(f"{name:<12} {seconds[name]:7.1f} s", flush=True)
         ours = connection.execute("select * from sql_fifteen order by cast(payment_id as bigint)").df()
+        # all that is not an id or a time of the payment itself
+        width = len(connection.execute("describe sql_all").fetchall()) - 5
     table = pd.read_parquet(transactions).drop(columns="TX_FRAUD_SCENARIO", errors="ignore")
     began = time.perf_counter()
     book = in_pandas(table)
@@ -139,8 +142,11 @@ def main(transactions: Path, threads: int, json_file: Path | None) -> None:
         print(f"pandas takes {seconds['pandas'] / seconds[name]:.1f} times as long as {name}")
     where = ", ".join(f"{name} {number:,}" for name, number in unlike.items() if number)
     print(f"values that differ: {sum(unlike.values()):,} of {len(ours) * len(BOOK):,}{f' ({where})' if where else ''}")
-    if json_file:
-        json_file.write_text(json.dumps({"rows": len(ours), "seconds": seconds, "differ": unlike}, indent=1) + "\n")
+    if may_keep:
+        kept = {name: round(value, 2) for name, value in seconds.items()}
+        columns = {"sql_fifteen": len(BOOK), "sql_all": width, "pandas": len(BOOK)}
+        figures = {"rows": len(ours), "threads": threads, "seconds": kept, "differ": unlike, "columns": columns}
+        keep("fraud_features", figures)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import random
 import pytest
 from compiled import Models
 
+from scripts import train
+
 START = dt.datetime(2026, 1, 1)
 DAY = dt.timedelta(days=1)
 
@@ -160,3 +162,88 @@ def test_labels_that_cannot_be_are_kept_and_not_counted(models):
     assert models.rows(
         "select count(*) from intermediate.int_risk__labels where label_id in ('chargeback x1', 'chargeback x2')"
     ) == [(2,)]
+
+
+def test_the_state_of_tonight_is_what_a_payment_at_its_end_would_have(models):
+    made, chargebacks, reviews = world(9)
+    night = (START + 60 * DAY).date()
+    models.connection.execute("create schema if not exists ops")
+    models.connection.execute(f"create or replace table ops.horizon as select date '{night}' as on_date")
+    then = [[row for row in rows if row["_arrived_on"] <= night] for rows in (made, chargebacks, reviews)]
+    build(models, made, chargebacks, reviews, "int_risk__feature_state")
+    found = models.connection.execute("from intermediate.int_risk__feature_state")
+    names = [column[0] for column in found.description]
+    state = {row[:2]: dict(zip(names, row, strict=True)) for row in found.fetchall()}
+    kinds = {kind: f"{kind}_id" for kind in ("account", "terminal", "device", "card")}
+    last = max((p for p in then[0] if p["account_id"] == "a0"), key=lambda payment: payment["attempted_at"])
+    assert last["attempted_at"] > START + 40 * DAY, "what it pays with was used within 30 days"
+    end = START + 61 * DAY
+    asked = {**last, "payment_id": "asked", "attempted_at": end, "updated_at": end, "_arrived_on": end.date(),
+             "currency": "XXX", "result": "succeeded"}  # fmt: skip
+    row = build(models, [*then[0], asked], *then[1:], "int_risk__features_as_known")["asked"]
+    for kind, key in kinds.items():
+        own = [name for name in names if name.startswith(f"{kind}_") and not name.endswith("_id")]
+        assert len(own) >= 4
+        assert [state[kind, last[key]][name] for name in own] == [row[name] for name in own]
+    assert state["unseen", ""]["account_count_30d"] == state["unseen", ""]["card_count_1d"] == 1
+    assert (state["unseen", ""]["terminal_risk_7d"], state["unseen", ""]["amount"]) == (0, None)
+
+
+def learned(models: Models, cutoff: dt.datetime, last: dt.datetime) -> dict[str, int]:
+    """The payments that training would see by a day, with the label it would see."""
+    rows = train.labelled(models.connection, START.date(), last.date(), cutoff.date())
+    order = "select payment_id from intermediate.int_risk__features_as_known as f join intermediate.int_risk__payments using (payment_id) where arrived_on <= f.paid_on + 1 and f.paid_on <= ? order by f.paid_at, payment_id"  # noqa: E501
+    ids = [row[0] for row in models.connection.execute(order, [last.date()]).fetchall()]
+    return dict(zip(ids, rows.truth.tolist(), strict=True))
+
+
+def test_of_contradicting_labels_the_latest_counts_and_both_are_kept(models):
+    made, chargebacks, _ = world(10, 30)
+    for payment in made:
+        payment["_arrived_on"] = payment["attempted_at"].date()
+    at = made[0]["attempted_at"]
+
+    def said(days, verdict):
+        moment = at + days * DAY
+        return {"review_id": f"r{days}", "payment_id": "p000", "verdict": verdict, "reviewed_by": "d",
+                "reviewed_at": moment, "_arrived_on": moment.date()}  # fmt: skip
+
+    charged = [{**chargebacks[0], "chargeback_id": "c0", "payment_id": "p000", "opened_at": at + 5 * DAY,
+                "updated_at": at + 5 * DAY, "_arrived_on": (at + 5 * DAY).date()}]  # fmt: skip
+    build(models, made, charged, [said(9, "genuine"), said(20, "fraud")], "int_risk__features_as_known")
+    kept = models.rows("select label_id, is_fraud from intermediate.int_risk__labels order by known_at")
+    assert kept == [("chargeback c0", True), ("review r9", False), ("review r20", True)]
+    last = max(payment["attempted_at"] for payment in made)
+    for days, expected in ((5, 1), (8, 1), (9, 0), (19, 0), (20, 1)):
+        # what was paid later is not settled by then, and what nobody spoke of is not, either
+        rows = train.labelled(models.connection, at.date(), at.date(), (at + days * DAY).date())
+        assert rows.truth.tolist().count(1) == expected
+    assert sum(learned(models, last + 90 * DAY, last).values()) == 1
+
+
+def test_a_label_for_no_payment_or_from_before_it_is_kept_and_taught_to_nobody(models):
+    made, chargebacks, _ = world(11, 30)
+    for payment in made:
+        payment["_arrived_on"] = payment["attempted_at"].date()
+    at = made[3]["attempted_at"] - dt.timedelta(seconds=1)
+    strange = [
+        {**chargebacks[0], "chargeback_id": "early", "payment_id": "p003", "opened_at": at, "updated_at": at,
+         "_arrived_on": at.date()},
+        {**chargebacks[0], "chargeback_id": "nobody's", "payment_id": "not landed"},
+    ]  # fmt: skip
+    build(models, made, strange, [], "int_risk__features_as_known")
+    assert models.rows("select count(*) from intermediate.int_risk__labels") == [(2,)]
+    last = max(payment["attempted_at"] for payment in made)
+    found = learned(models, last + 90 * DAY, last)
+    assert len(found) == 30 and not any(found.values())
+
+
+def test_a_currency_never_seen_is_a_payment_without_an_amount(models):
+    made, chargebacks, reviews = world(12, 40)
+    usual = build(models, made, chargebacks, reviews, "int_risk__features_as_known")
+    made[20]["currency"] = "XXX"
+    found = build(models, made, chargebacks, reviews, "int_risk__features_as_known")
+    row = found[made[20]["payment_id"]]
+    assert (row["amount"], row["amount_to_usual"]) == (None, None)
+    assert row["account_count_30d"] == usual[row["payment_id"]]["account_count_30d"], "it is counted"
+    assert all(value["amount"] is not None for number, value in found.items() if number != row["payment_id"])

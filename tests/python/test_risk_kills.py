@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -35,11 +36,12 @@ def make_warehouse(home: Path) -> None:
     with duckdb.connect(str(home / "warehouse" / "warehouse.duckdb")) as connection:
         connection.execute(
             "create schema intermediate; create schema risk; create schema ops;"
-            "create table ops.settings (on_date date);"
-            f"insert into ops.settings values (date '{NIGHT}');"
+            "create table ops.settings (on_date date); create table ops.horizon (on_date date);"
+            f"insert into ops.settings values (date '{NIGHT}'); insert into ops.horizon values (date '{NIGHT}');"
             "create table intermediate.int_risk__payments (payment_id varchar, paid_on date, arrived_on date, "
-            "country varchar);"
-            "create table intermediate.int_risk__labels (label_id varchar, payment_id varchar, is_fraud boolean, known_at timestamp, knowable_at timestamp);"  # noqa: E501
+            "country varchar, paid_at timestamp, knowable_at timestamp);"
+            "create table intermediate.int_risk__labels (label_id varchar, payment_id varchar, is_fraud boolean, "
+            "known_at timestamp, knowable_at timestamp, known_on date);"
             "create table intermediate.int_risk__features_as_known (payment_id varchar, account_id varchar, terminal_id varchar, paid_at timestamp, paid_on date, "  # noqa: E501
             + ", ".join(f"{name} double" for name in names)
             + ");"
@@ -51,16 +53,22 @@ def make_warehouse(home: Path) -> None:
         payments, features, labels = [], [], []
         for position in range(number):
             on = FIRST + timedelta(days=int(day[position]))
-            payments.append((f"p{position}", on, on, "DE" if position % 2 else "FR"))
+            payments.append((f"p{position}", on, on, "DE" if position % 2 else "FR", on, on))
             features.append((f"p{position}", f"a{position % 200}", "t", on, on, *values[position].tolist()))
             if bad[position]:
-                labels.append((f"c{position}", f"p{position}", True, on + timedelta(days=3), on + timedelta(days=3)))
+                labels.append((f"c{position}", f"p{position}", True, *[on + timedelta(days=3)] * 3))
         for table, rows in (
             ("int_risk__payments", payments),
             ("int_risk__features_as_known", features),
             ("int_risk__labels", labels),
         ):
             connection.executemany(f"insert into intermediate.{table} values ({', '.join('?' * len(rows[0]))})", rows)
+        kinds = " union all ".join(
+            f"select '{kind}' as kind, '{kind} 1' as id, * replace (timestamp '{NIGHT}' as paid_at) "
+            "from (from intermediate.int_risk__features_as_known limit 1)"
+            for kind in ("account", "terminal", "device", "card", "unseen")
+        )
+        connection.execute(f"create table intermediate.int_risk__feature_state as {kinds}")
         connection.execute(
             "insert into risk.fct_payment_scores select payment_id, 'v', account_id, 0.5, 'review', '[]', '{}', "
             f"timestamp '{NIGHT}', false from intermediate.int_risk__features_as_known "
@@ -132,6 +140,33 @@ def test_killed_training_leaves_no_half_model_and_ends_the_same(home, trained, p
     assert [made.action for made in registry.decisions("fraud")] == ["promote"]
 
 
+@pytest.mark.nightly
+def test_training_killed_at_any_moment_leaves_whole_models_or_none(home, trained):
+    """Not at points that somebody thought of: after so many parts of the time that training takes."""
+    command = [sys.executable, "-m", "scripts.nightshift", "train", "fraud"]
+    environment = {**os.environ, "NIGHTSHIFT_HOME": str(home)}
+    began = time.monotonic()
+    assert run(trained, "train", "fraud", "--no-promote") == 0
+    whole = time.monotonic() - began
+    killed = 0
+    for part in np.random.default_rng(int(whole * 1000)).uniform(0.1, 1.0, 8):
+        running = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+        try:
+            running.wait(part * whole)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            killed += running.wait() == -9
+        for version in registry.versions("fraud"):
+            registry.load("fraud", version)
+        if serving := registry.champion("fraud"):
+            version = registry.load("fraud", serving)
+            fraud.Scorer.of({name: version.read(name) for name in version.record["files"]})
+    assert killed >= 4
+    assert run(home, "train", "fraud") == 0
+    assert registry.versions("fraud") == [path.name for path in (trained / "registry" / "fraud").iterdir()]
+    assert [made.action for made in registry.decisions("fraud")] == ["promote"]
+
+
 @pytest.mark.parametrize(
     ("step", "table", "columns"),
     [
@@ -167,6 +202,19 @@ def test_killed_export_shows_no_half_folder_and_a_second_one_changes_nothing(hom
     assert (current / "manifest.json").read_bytes() == (
         trained / "exports" / "fraud_model" / "current" / "manifest.json"
     ).read_bytes()
+
+
+def test_the_export_has_counters_of_tonight_what_they_were_counted_from_and_defaults(trained):
+    folder = trained / "exports" / "fraud_model" / "current"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for kind in ("account", "terminal", "device", "card"):
+        assert f"{kind}s.parquet" in manifest["files"]
+        rows = duckdb.execute(f"from read_parquet('{folder / kind}s.parquet')").fetchdf()
+        assert list(rows[f"{kind}_id"]) == [f"{kind} 1"] and list(rows["as_of"].dt.date) == [NIGHT]
+    (payments,) = duckdb.execute(f"select count(*) from read_parquet('{folder / 'payments'}.parquet')").fetchone()
+    assert 1_000 < payments < 1_200, "91 days of a hundred"
+    features = json.loads((folder / "features.json").read_text())
+    assert all(feature["default"] is not None and feature["meaning"] for feature in features)
 
 
 def test_the_exports_vectors_are_what_another_reader_of_the_artifact_says(trained):

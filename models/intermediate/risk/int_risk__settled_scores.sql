@@ -1,13 +1,17 @@
 {{ config(materialized='whole') }}
 -- A payment is settled when label_delay_days have passed, whatever was said of it: who counts earlier what was reported
--- already counts frauds alone. The latest word counts.
+-- already counts frauds alone. The latest word counts; one from before the payment is a mistake.
 with labels as (
 
     select
-        payment_id,
-        is_fraud,
-        row_number() over (partition by payment_id order by known_at desc, label_id desc) as newest_first
-    from {{ ref('int_risk__labels') }}
+        labels.payment_id,
+        labels.is_fraud,
+        row_number() over (
+            partition by labels.payment_id order by labels.known_at desc, labels.label_id desc
+        ) as newest_first
+    from {{ ref('int_risk__labels') }} as labels
+    inner join {{ ref('int_risk__payments') }} as payments on payments.payment_id = labels.payment_id
+    where labels.known_at >= payments.paid_at
 
 ),
 
