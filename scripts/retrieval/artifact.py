@@ -174,10 +174,10 @@ class Maker:
             f"""
             create or replace temp table leaving_ids as
                 select document_id from documents
-                where (document_id, content_hash) not in (select (document_id, content_hash) from marts.{MART});
+                anti join marts.{MART} as published using (document_id, content_hash);
             create or replace temp table arriving_ids as
-                select document_id from marts.{MART}
-                where (document_id, content_hash) not in (select (document_id, content_hash) from documents);
+                select document_id from marts.{MART} as published
+                anti join documents using (document_id, content_hash);
             """
         )
         counts = f"""
@@ -187,9 +187,8 @@ class Maker:
         return Changes(*connection.execute(counts).fetchone())
 
     def _write(self, connection: duckdb.DuckDBPyConnection) -> None:
-        arriving = f"select * from ({INCOMING}) where document_id in (select document_id from arriving_ids)"
         tables.remove(connection, "select document_id from leaving_ids")
-        tables.add(connection, arriving)
+        tables.add(connection, f"{INCOMING} where document_id in (select document_id from arriving_ids)")
         fault_point("index:after-postings")
         index = self._making / ENGINE
         index.mkdir()
@@ -201,7 +200,7 @@ class Maker:
                 os.link(file, index / file.name)
         learns = tables.TableSearcher(connection).learns
         leaving = [row[0] for row in connection.execute("select document_id from leaving_ids").fetchall()]
-        rows = connection.execute(f"select {engine.DOCUMENT} from ({arriving})")
+        rows = connection.execute(f"select {engine.DOCUMENT} from arriving")
         engine.write(index, _batches(rows), learns, leaving if self._old else ())
         fault_point("index:after-tantivy")
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import duckdb
-import pyarrow as pa
 
 from scripts.faults import fault_point
 from scripts.retrieval import analysis, ranking
@@ -74,7 +73,7 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def add(connection: duckdb.DuckDBPyConnection, incoming: str) -> None:
-    """Index the documents of a relation. None of them may be there already."""
+    """Index the documents of a relation; none may be there already. They stay at hand as the table ``arriving``."""
     connection.execute(
         f"create or replace temp table arriving as select (select coalesce(max(document_no), 0) from documents) "
         f"+ row_number() over () as document_no, *, {ranking.TITLE} * {_OF_TITLE} "
@@ -104,7 +103,7 @@ def add(connection: duckdb.DuckDBPyConnection, incoming: str) -> None:
     fault_point("index:inside-postings")
     _count(connection)
     _remember_contents(connection)
-    connection.execute("drop table spoken; drop table arriving")
+    connection.execute("drop table spoken")
 
 
 def _remember_contents(connection: duckdb.DuckDBPyConnection) -> None:
@@ -120,9 +119,13 @@ def _learn_words(connection: duckdb.DuckDBPyConnection) -> None:
     """Number the stems of words not seen before."""
     new = connection.execute(
         "select distinct word from spoken where word not in (select word from words) order by word"
-    ).fetchnumpy()["word"]
-    stemmed = pa.table({"word": pa.array(new, pa.string()), "term": pa.array(analysis.stems(new), pa.string())})
-    connection.register("stemmed", stemmed)
+    ).fetchall()
+    said = [word for (word,) in new]
+    connection.execute(
+        "create or replace temp table stemmed as select unnest($words::varchar[]) as word, "
+        "unnest($terms::varchar[]) as term",
+        {"words": said, "terms": analysis.stems(said)},
+    )
     connection.execute(
         """
         insert into terms
@@ -132,7 +135,7 @@ def _learn_words(connection: duckdb.DuckDBPyConnection) -> None:
         update words set is_read = true where not is_read and word in (select word from spoken where field < 3);
         """
     )
-    connection.unregister("stemmed")
+    connection.execute("drop table stemmed")
 
 
 def remove(connection: duckdb.DuckDBPyConnection, document_ids: str) -> None:
