@@ -44,5 +44,5 @@
 
 {# Columns that stand for one person, as a pseudonym or a keyed hash; tests/python/test_personal.py compares with the lineage. #}
 {% macro person_columns() %}
-  {{ return(['account_id', 'payer_account_id', 'email_hash', 'address_hash', 'send_key', 'device_id', 'card_id', 'network_prefix']) }}
+  {{ return(['account_id', 'payer_account_id', 'email_hash', 'address_hash', 'send_key', 'device_id', 'card_id', 'network_prefix', 'sketch_bucket', 'sketch_rank']) }}
 {% endmacro %}

@@ -203,6 +203,16 @@ def _fraud_features(kept: Mapping[str, Any]) -> str:
     )
 
 
+def _reach(kept: Mapping[str, Any]) -> str:
+    head = ["days", "listeners, exact", "ms", "by sketches", "ms", "off by, %"]
+    keys = ("days", "exact", "exact_ms", "approx", "approx_ms", "off_percent")
+    rows = [[row[key] for key in keys] for row in kept["rows"]]
+    return (
+        f"{_markdown(head, rows)}\n\n"
+        f"{kept['sketch_rows']:,} rows of sketches stand for {kept['listening_rows']:,} of members and days."
+    )
+
+
 SMALL_MONTH = "--plays 3000000 --listeners 20000 --recordings 300000"
 PAGES: dict[str, tuple[Callable[[Mapping[str, Any]], str], str]] = {
     "nights": (_nights, ".venv/bin/python -m scripts.bench.nights"),
@@ -214,6 +224,7 @@ PAGES: dict[str, tuple[Callable[[Mapping[str, Any]], str], str]] = {
     "emails": (_emails, ".venv/bin/python -m scripts.bench.emails --mails 200000 --members 2000000"),
     "search": (_search, ".venv/bin/python -m scripts.bench.search"),
     "recommend": (_recommend, ".venv/bin/python -m scripts.bench.recommend"),
+    "reach": (_reach, ".venv/bin/python -m scripts.bench.reach --listeners 1000000"),
     "simulate": (_lines, ".venv/bin/python -m scripts.bench.simulate"),
     "land": (_lines, ".venv/bin/python -m scripts.bench.land --threads 1 --threads 2"),
 }

@@ -24,7 +24,9 @@ WEEKLY = """
     select date '2026-01-05' as week, 'DE' as country, 5 as streams, cast(1.5 as decimal(18, 2)) as net_revenue_eur
 """
 MARTS = f"""
-    create schema business; create schema operations;
+    create schema business; create schema core; create schema operations;
+    create table core.fct_listener_sketches as
+        select date '2026-01-05' as played_on, 'DE' as country, '0cc' as sketch_bucket, 4 as sketch_rank;
     create table business.executive_summary_daily as select date '2026-01-06' as day, 5 as streams;
     create table business.executive_summary_weekly as {WEEKLY};
     create table business.artist_monthly as select 'Somebody' as artist_name, 5 as streams;
@@ -72,6 +74,7 @@ def test_there_is_a_snippet_for_each_tool():
         ("ADBC", "python"),
         ("CSV, for a spreadsheet or R", "sh"),
         ("CSV, for a spreadsheet or R", "python"),
+        ("Different people over any days", "python"),
     ]
 
 
