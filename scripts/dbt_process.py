@@ -49,14 +49,6 @@ class Result:
         return parts[2] if parts[0] in ("test", "model", "seed", "snapshot") else ".".join(parts[2:])
 
 
-@dataclass(frozen=True)
-class Ahead:
-    """A dbt that is ready or will be, for one run against a target."""
-
-    process: subprocess.Popen[str]
-    target: str
-
-
 @dataclass
 class Run:
     """One invocation: how it ended and what it left."""
@@ -99,14 +91,14 @@ def nodes_below(nodes: Iterable[str], project: Mapping[str, Any]) -> set[str]:
 
 
 @contextmanager
-def dbt_ahead(lock: int, target: str = TARGET, project: Path = PROJECT) -> Iterator[Ahead]:
+def dbt_ahead(lock: int, project: Path = PROJECT) -> Iterator[subprocess.Popen[str]]:
     """A dbt that gets ready while its caller does something else; to be handed to ``run_dbt`` once.
 
     It is for the home of this moment. If nobody needs it, or its caller dies, it ends.
     """
     process = _start([sys.executable, "-m", "scripts.dbt_ahead"], lock, {}, project)
     try:
-        yield Ahead(process, target)
+        yield process
     finally:
         with suppress(BrokenPipeError):
             process.stdin.close()
@@ -118,14 +110,14 @@ def run_dbt(
     lock: int,
     extra: dict[str, str] | None = None,
     target: str = TARGET,
-    ahead: Ahead | None = None,
+    ahead: subprocess.Popen[str] | None = None,
 ) -> Run:
     """Run dbt once against a target's warehouse; ``arguments`` begin with dbt's own command (``build``, …)."""
     artifact = target_path() / "run_results.json"
     artifact.unlink(missing_ok=True)
     wanted = ["--log-format", "json", "--log-level-file", "none", *arguments]
-    wanted += ["--target", ahead.target if ahead else target, "--target-path", str(target_path())]
-    process = ahead.process if ahead else _start([*_dbt(), *wanted], lock, extra or {}, PROJECT)
+    wanted += ["--target", target, "--target-path", str(target_path())]
+    process = ahead or _start([*_dbt(), *wanted], lock, extra or {}, PROJECT)
     with process:
         try:
             if ahead:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import click
@@ -17,7 +18,7 @@ import click
 from scripts import fingerprint
 from scripts.build import UNIT_TESTS, prepare
 from scripts.console import DONE, FAILED, LOCKED, REFUSED, USAGE, Stop, count, duration, say, warn
-from scripts.dbt_process import Ahead, Result, dbt_ahead, run_dbt
+from scripts.dbt_process import Result, dbt_ahead, run_dbt
 from scripts.faults import fault_point
 from scripts.files import files_below, point_link, read_json, remove_folder, replace_json, sync
 from scripts.home import at_home, folder, home
@@ -122,15 +123,15 @@ def own_home() -> Iterator[Path]:
 
 
 @contextmanager
-def _dbt_ahead(lock: int) -> Iterator[Ahead]:
-    """dbt for the hour's own project and warehouse, getting ready while files land."""
+def _dbt_ahead(lock: int) -> Iterator[Popen[str]]:
+    """dbt for the hour's own project, getting ready while files land."""
     with ExitStack() as held:
         with own_home():
-            dbt = held.enter_context(dbt_ahead(lock, "hour", own_project()))
+            dbt = held.enter_context(dbt_ahead(lock, own_project()))
         yield dbt
 
 
-def _build(wanted: datetime, lock: int, dbt: Ahead) -> bool:
+def _build(wanted: datetime, lock: int, dbt: Popen[str]) -> bool:
     """dbt over the newsroom's models; True if all was built and every test passed."""
     with own_home():
         with warehouse() as connection:
@@ -141,7 +142,7 @@ def _build(wanted: datetime, lock: int, dbt: Ahead) -> bool:
         definitions = fingerprint.of_models()
         is_known_good = read_json(folder("warehouse") / UNIT_TESTS) == {"passed": definitions}
         left_out = ["--exclude-resource-type", "unit_test"] if is_known_good else []
-        run = run_dbt(["build", "--select", "+tag:hourly", *left_out], lock, ahead=dbt)
+        run = run_dbt(["build", "--select", "+tag:hourly", *left_out], lock, target="hour", ahead=dbt)
         for text in run.messages:
             warn("hour", text)
         bad = [result for result in run.results if result.is_bad]

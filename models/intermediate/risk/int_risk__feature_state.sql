@@ -1,4 +1,5 @@
 {{ config(materialized='view') }}
+{%- set kinds = ['account', 'terminal', 'device', 'card'] %}
 -- What a feature store starts from: the features of a payment without an amount that each account, terminal, device and
 -- card would make as tonight ends, by the same macro; `unseen` is one of which nothing is known: the defaults. Counts
 -- hold that payment itself. Read by ./nightshift fraud-export alone, hence a view.
@@ -22,26 +23,13 @@ known as (
 
 asked as (
 
-    select 'account' as kind, account_id as id
-    from known
-    where account_id is not null
-    group by account_id
-    union all
-    select 'terminal' as kind, terminal_id as id
-    from known
-    where terminal_id is not null
-    group by terminal_id
-    union all
-    select 'device' as kind, device_id as id
-    from known
-    where device_id is not null
-    group by device_id
-    union all
-    select 'card' as kind, card_id as id
-    from known
-    where card_id is not null
-    group by card_id
-    union all
+    {%- for kind in kinds %}
+        select '{{ kind }}' as kind, {{ kind }}_id as id
+        from known
+        where {{ kind }}_id is not null
+        group by {{ kind }}_id
+        union all
+    {%- endfor %}
     select 'unseen' as kind, '' as id
 
 ),
@@ -49,16 +37,15 @@ asked as (
 payments as (
 
     select
-        payment_id, account_id, card_id, device_id, terminal_id, country, card_country, attempt, amount, is_declined,
+        payment_id, account_id, terminal_id, device_id, card_id, country, card_country, attempt, amount, is_declined,
         paid_at, paid_on, knowable_at
     from known
     union all
     select
         concat('as of tonight: ', asked.kind, ' ', asked.id) as payment_id,
-        case when asked.kind in ('account', 'unseen') then asked.id end as account_id,
-        case when asked.kind in ('card', 'unseen') then asked.id end as card_id,
-        case when asked.kind in ('device', 'unseen') then asked.id end as device_id,
-        case when asked.kind in ('terminal', 'unseen') then asked.id end as terminal_id,
+        {%- for kind in kinds %}
+            case when asked.kind in ('{{ kind }}', 'unseen') then asked.id end as {{ kind }}_id,
+        {%- endfor %}
         null as country,
         null as card_country,
         1 as attempt,

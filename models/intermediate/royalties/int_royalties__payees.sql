@@ -5,7 +5,8 @@ with shares as (
     select
         royalty_month,
         pool_number,
-        rights_holder_id,
+        case when rights_holder_id is null then 'suspended' else 'paid' end as outcome,
+        coalesce(rights_holder_id, '') as payee,
         count(*) as lines,
         cast(sum(pro_rata_nanos) as bigint) as pro_rata_nanos,
         cast(sum(user_centric_nanos) as bigint) as user_centric_nanos,
@@ -20,16 +21,12 @@ with shares as (
 due as (
 
     select
-        royalty_month, pool_number, 'pro_rata' as allocation_method,
-        case when rights_holder_id is null then 'suspended' else 'paid' end as outcome,
-        coalesce(rights_holder_id, '') as payee,
+        royalty_month, pool_number, 'pro_rata' as allocation_method, outcome, payee,
         lines, pro_rata_nanos as due_nanos, pro_rata_whole_cents as whole_cents
     from shares
     union all
     select
-        royalty_month, pool_number, 'user_centric' as allocation_method,
-        case when rights_holder_id is null then 'suspended' else 'paid' end as outcome,
-        coalesce(rights_holder_id, '') as payee,
+        royalty_month, pool_number, 'user_centric' as allocation_method, outcome, payee,
         lines, user_centric_nanos as due_nanos, user_centric_whole_cents as whole_cents
     from shares
     union all

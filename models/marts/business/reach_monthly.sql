@@ -29,26 +29,50 @@ months as (
 
 ),
 
-reached as (
+spans as (
 
+    select month, country, 'month' as span, sketch_bucket, sketch_rank
+    from everywhere
+    where {{ stale_days('month') }}
+    union all
     select
-        months.month,
-        everywhere.country,
-        everywhere.sketch_bucket,
-        max(case when everywhere.month = months.month then everywhere.sketch_rank end) as rank_of_month,
-        max(everywhere.sketch_rank) as rank_of_year
+        months.month, everywhere.country, 'year' as span,
+        everywhere.sketch_bucket, max(everywhere.sketch_rank) as sketch_rank
     from months
     inner join everywhere
         on everywhere.month <= months.month
         and everywhere.month > {{ add_periods('months.month', -12, 'month') }}
     group by months.month, everywhere.country, everywhere.sketch_bucket
 
+),
+
+counted as (
+
+    select
+        month, country, span,
+        4096 - count(*) as empty,
+        0.7213 / (1 + 1.079 / 4096) * 4096 * 4096 / (4096 - count(*) + sum(power(2, -sketch_rank))) as estimate
+    from spans
+    group by month, country, span
+
+),
+
+-- Flajolet et al., fig. 3: where most buckets are empty, these are counted. A 52-bit hash needs no other correction.
+estimated as (
+
+    select
+        month, country, span,
+        cast(round(
+            case when estimate <= 2.5 * 4096 and empty > 0 then 4096 * ln(4096.0 / empty) else estimate end
+        ) as bigint) as listeners
+    from counted
+
 )
 
 select
     month,
     country,
-    {{ distinct_in_sketch('rank_of_month') }} as listeners_approx,
-    {{ distinct_in_sketch('rank_of_year') }} as listeners_12_months_approx
-from reached
+    coalesce(max(case when span = 'month' then listeners end), 0) as listeners_approx,
+    max(case when span = 'year' then listeners end) as listeners_12_months_approx
+from estimated
 group by month, country
