@@ -24,7 +24,9 @@ import duckdb
 
 from scripts.backends import load_all
 from scripts.bench.nights import build, disk_gb
+from scripts.bench.world import PART, put_manifest
 from scripts.home import PROJECT
+from scripts.landing.store import MANIFEST
 
 FIRST_DAY = date(2025, 6, 1)
 MODELS = [
@@ -78,7 +80,7 @@ def land(home: Path, label: str, day: date, values: Mapping[str, str], rows: str
     table = load_all()[backend].tables[name]
     dump_id = f"{day:%Y%m%d}".rjust(16, "0")
     folder = home / f"landing/{backend}/{name}/dt={day}/{dump_id}"
-    if (folder / "_manifest.json").exists():
+    if (folder / MANIFEST).exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     known = {
@@ -88,17 +90,11 @@ def land(home: Path, label: str, day: date, values: Mapping[str, str], rows: str
     }  # fmt: skip
     columns = ", ".join(f"cast({known.get(c.name, 'null')} as {c.landed_type}) as {c.name}" for c in table.landed)
     ids = ", ".join(f"{c.name}: {c.field_id}" for c in table.landed)
-    file = folder / "part-0.parquet"
+    file = folder / PART
     connection = duckdb.connect(config={"threads": 2})
     connection.execute(f"copy (select {columns} from ({rows})) to '{file}' (format parquet, field_ids {{{ids}}})")
     number = connection.execute(f"select count(*) from read_parquet('{file}')").fetchone()[0]
-    manifest = {
-        "format": 1, "backend": backend, "table": name, "kind": "log", "dump_id": dump_id, "arrived_on": f"{day}",
-        "covers_on": f"{day}", "slot": f"{day}", "supersedes": [], "rows": number, "quarantined": {},
-        "control_totals": {}, "files": [{"name": file.name, "rows": number}],
-        "event_days": [{"day": f"{day}", "rows": number}],
-    }  # fmt: skip
-    (folder / "_manifest.json").write_text(json.dumps(manifest))
+    put_manifest(folder, table, day, number)
 
 
 def land_day(home: Path, number: int, members: int) -> None:

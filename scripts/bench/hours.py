@@ -28,6 +28,7 @@ import duckdb
 
 from scripts.backends import Table, load_all
 from scripts.bench.page import RESULTS, keep
+from scripts.bench.world import PART, put_manifest
 from scripts.build import prepare
 from scripts.dbt_process import dbt_ahead, run_dbt
 from scripts.files import read_json
@@ -140,9 +141,9 @@ def world(root: Path, hours: int, usual: int) -> None:
         with at_home(root), night_lock("hour", "hour") as lock, own_home():
             with warehouse() as connection:
                 prepare(connection, END.date())
-            with dbt_ahead(lock, "hour", own_project()) as dbt:
+            with dbt_ahead(lock, own_project()) as dbt:
                 wanted = ["build", "--select", "+int_news__terms", "--exclude-resource-type", "unit_test"]
-                run = run_dbt(wanted, lock, ahead=dbt)
+                run = run_dbt(wanted, lock, target="hour", ahead=dbt)
             if run.exit_code:
                 sys.exit(f"the terms of history were not made: {run.messages} {[r for r in run.results if r.is_bad]}")
             with warehouse() as connection:
@@ -162,7 +163,7 @@ def land(root: Path, first: datetime, usual: int) -> None:
             made.execute(EVENTS, given)
             for name, source in (("articles", "written"), ("reader_events", "read")):
                 for at, path, rows in written(made, tables[name], source, root / "cut" / f"{first:%Y%m%d%H}" / name):
-                    manifest(root / "landing" / "newsroom" / name, tables[name], at, path, rows)
+                    put(root / "landing" / "newsroom" / name, tables[name], at, path, rows)
             first = given["last"] + timedelta(hours=1)
     shutil.rmtree(root / "cut")
 
@@ -193,22 +194,12 @@ def written(
         yield at, path, rows
 
 
-def manifest(folder: Path, table: Table, at: datetime, path: Path, rows: int) -> None:
+def put(folder: Path, table: Table, at: datetime, path: Path, rows: int) -> None:
     """Put one hour's file where landing would have put it."""
-    digest = hashlib.md5(f"{table.name}{at}".encode()).hexdigest()[:16]
-    place = folder / f"dt={at:%Y-%m-%d}" / digest
+    place = folder / f"dt={at:%Y-%m-%d}" / hashlib.md5(f"{table.name}{at}".encode()).hexdigest()[:16]
     place.mkdir(parents=True)
-    size = path.stat().st_size
-    path.rename(place / "part-0.parquet")
-    said = {
-        "format": 1, "backend": "newsroom", "table": table.name, "kind": "log", "dump_id": digest,
-        "arrived_on": f"{at:%Y-%m-%d}", "covers_on": f"{at:%Y-%m-%d}", "slot": f"{at:%Y-%m-%dT%H}", "supersedes": [],
-        "rows": rows, "bytes": size, "files": [{"name": "part-0.parquet", "bytes": size, "rows": rows}],
-        "columns": [{"name": c.name, "type": c.landed_type} for c in table.landed],
-        "event_days": [{"day": f"{at:%Y-%m-%d}", "rows": rows}], "source": [], "quarantined": {},
-        "control_totals": {"rows": {"declared": None, "counted": rows}}, "landed_at": f"{at:%Y-%m-%dT%H}:05:00+00:00",
-    }  # fmt: skip
-    (place / "_manifest.json").write_text(json.dumps(said) + "\n")
+    path.rename(place / PART)
+    put_manifest(place, table, at.date(), rows, slot=f"{at:%Y-%m-%dT%H}")
 
 
 def take_as_known(connection: duckdb.DuckDBPyConnection, until: datetime) -> None:

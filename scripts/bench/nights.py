@@ -9,7 +9,6 @@ SQL run by DuckDB as ``create table as`` over the same files, with the same memo
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -23,7 +22,9 @@ import duckdb
 
 from scripts.backends import load_all
 from scripts.bench.page import RESULTS, keep
+from scripts.bench.world import PART, put_manifest
 from scripts.home import PROJECT
+from scripts.landing.store import MANIFEST
 
 FIRST_DAY = date(2025, 1, 1)
 SCHEMAS = {
@@ -49,7 +50,7 @@ def land_day(
     dump_id = f"{day:%Y%m%d}{f'{first:08}' if first else ''}".rjust(16, "0")
     arrived, day = day, about or day
     folder = home / f"landing/playback/plays/dt={arrived}/{dump_id}"
-    if (folder / "_manifest.json").exists():
+    if (folder / MANIFEST).exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     values = {
@@ -91,24 +92,8 @@ def land_day(
                 from range({first}, {first + plays}) as t(i)
             )
             select {columns} from drawn
-        ) to '{folder}/part-0.parquet' (format parquet, compression zstd, compression_level 1, field_ids {{{ids}}})""")
-    manifest = {
-        "format": 1,
-        "backend": "playback",
-        "table": "plays",
-        "kind": "log",
-        "dump_id": dump_id,
-        "arrived_on": f"{arrived}",
-        "covers_on": f"{arrived}",
-        "slot": f"{arrived}",
-        "supersedes": [],
-        "rows": plays,
-        "quarantined": {},
-        "control_totals": {},
-        "files": [{"name": "part-0.parquet", "rows": plays}],
-        "event_days": [{"day": f"{day}", "rows": plays}],
-    }
-    (folder / "_manifest.json").write_text(json.dumps(manifest))
+        ) to '{folder / PART}' (format parquet, compression zstd, compression_level 1, field_ids {{{ids}}})""")
+    put_manifest(folder, table, arrived, plays, event_on=day)
 
 
 def build(home: Path, models: Sequence[str] = MODELS, step: str = "build", project: Path = PROJECT) -> dict[str, float]:

@@ -4,7 +4,7 @@
 
 Some of so many members listen each day, those with low numbers most often. The model ``fct_listener_sketches`` (its own
 SQL, as the last build under NIGHTSHIFT_HOME compiled it) makes the days' sketches. Then each span is asked both ways on
-one connection, five times; the best counts.
+one connection, as the dashboard's questions are (``scripts.bench.questions``): the best of five.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import click
 import duckdb
 
 from scripts.bench.page import keep
+from scripts.bench.questions import answered
 from scripts.console import Stop, table
 from scripts.dbt_process import manifest
 from scripts.home import PROJECT, folder
 from scripts.warehouse import settings
 
 SPANS = (1, 7, 30, 90, 360)
-TIMES = 5
 LISTENING = """
     create table warehouse.intermediate.int_member_listening_daily as
     select date '2025-01-01' + cast(day as integer) as played_on, md5('member' || member) as account_id,
@@ -40,16 +40,6 @@ def documented_query() -> str:
     query = re.search(r'reach = """(.*?)"""', (PROJECT / "docs/connect.md").read_text(), re.DOTALL)
     assert query is not None
     return query[1].replace(" and country in ('DE', 'FR')", "")
-
-
-def best(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, float]:
-    """The answer and the shortest time it took, in milliseconds."""
-    took = []
-    for _ in range(TIMES):
-        began = time.perf_counter()
-        [(answer,)] = connection.execute(sql).fetchall()
-        took.append(1000 * (time.perf_counter() - began))
-    return int(answer), min(took)
 
 
 @click.command()
@@ -72,12 +62,12 @@ def main(listeners: int, days: int) -> None:
         [(kept,)] = connection.execute("select count(*) from core.fct_listener_sketches").fetchall()
         for span in [span for span in SPANS if span <= days]:
             between = f"date '2025-01-01' and date '2025-01-01' + {span - 1}"
-            exact, exact_ms = best(connection, EXACT + between)
+            [(exact,)], exact_ms = answered(connection, EXACT + between)
             asked = re.sub(r"between date '[-\d]+' and date '[-\d]+'", f"between {between}", documented_query())
-            approx, approx_ms = best(connection, asked)
+            [(approx,)], approx_ms = answered(connection, asked)
             off = round(100 * (approx / exact - 1), 2)
             took = {"exact_ms": round(exact_ms, 1), "approx_ms": round(approx_ms, 1)}
-            rows.append({"days": span, "exact": exact, "approx": approx, "off_percent": off, **took})
+            rows.append({"days": span, "exact": exact, "approx": int(approx), "off_percent": off, **took})
     figures = {"listening_rows": listened, "sketch_rows": kept, "made_seconds": round(made, 2), "rows": rows}
     keep("reach", figures)
     cells = [

@@ -11,7 +11,6 @@ memory are its own. A tenth of the lists are compared: without rules, both have 
 from __future__ import annotations
 
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -28,6 +27,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from scripts.bench.page import keep
+from scripts.bench.world import compiled, make
 from scripts.home import PROJECT
 from scripts.models import nightly, recommender
 from scripts.models.recommending import Folded, Recommender, from_files, to_files, transformed
@@ -97,7 +97,7 @@ def main(listeners: int, items: int, history: int, kinds: tuple[str, ...], step:
         return
     with tempfile.TemporaryDirectory(dir=home, prefix="nightshift-bench-") as name:
         folder = Path(name)
-        _compile(folder)
+        (folder / "models.json").write_text(json.dumps(compiled(folder, [*BEFORE, *AFTER])))
         result: dict[str, Any] = {"listeners": listeners, "items": items, "history": history, "kinds": {}}
         for kind in kinds:
             steps = result["kinds"][kind] = {}
@@ -145,7 +145,7 @@ def _make(folder: Path, kind: str, listeners: int, items: int, history: int) -> 
         connection.register("plays", pa.table(columns))
         connection.execute(WORLD.replace("$listeners", str(listeners)).replace("$items", str(items)))
         for name in BEFORE:
-            _run(connection, models, name)
+            make(connection, models, name)
     return {"pairs": plays.nnz}
 
 
@@ -216,7 +216,7 @@ def _rules(folder: Path, *_: object) -> dict[str, Any]:
         )
         for name in AFTER:
             began = time.perf_counter()
-            _run(connection, models, name)
+            make(connection, models, name)
             parts[name] = round(time.perf_counter() - began, 2)
         places, reasons = connection.execute(
             "select count(*), count(reason_track_ids) from discovery.fct_recommendations"
@@ -237,28 +237,6 @@ def _warehouse(folder: Path) -> duckdb.DuckDBPyConnection:
         str(folder / "warehouse.duckdb"),
         config={"memory_limit": "5GB", "threads": 2, "temp_directory": str(folder / "spill")},
     )
-
-
-def _compile(folder: Path) -> None:
-    """The models' SQL, by name, into models.json."""
-    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "compile", "--profiles-dir", str(PROJECT),
-               "--target-path", str(folder / "target"), "--select", *BEFORE, *AFTER]  # fmt: skip
-    env = {**os.environ, "NIGHTSHIFT_HOME": str(folder), "DBT_LOG_PATH": str(folder / "logs")}
-    (folder / "dev").mkdir()
-    (folder / "warehouse").mkdir()
-    subprocess.run(command, cwd=PROJECT, env=env, check=True, capture_output=True)
-    nodes = json.loads((folder / "target/manifest.json").read_text())["nodes"].values()
-    found = {
-        node["name"]: (node["schema"], node["compiled_code"].replace('"warehouse".', ""))
-        for node in nodes
-        if node["name"] in (*BEFORE, *AFTER)
-    }
-    (folder / "models.json").write_text(json.dumps(found))
-
-
-def _run(connection: duckdb.DuckDBPyConnection, models: dict[str, tuple[str, str]], name: str) -> None:
-    schema, sql = models[name]
-    connection.execute(f"create or replace table {schema}.{name} as {sql}")
 
 
 if __name__ == "__main__":

@@ -10,10 +10,7 @@ play. Beside the seconds on the wall, those of the processor.
 from __future__ import annotations
 
 import json
-import os
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,7 +21,7 @@ import click
 import duckdb
 
 from scripts.bench.page import keep
-from scripts.home import PROJECT
+from scripts.bench.world import compiled, make
 
 MONTH = "2026-01-01"
 STEPS = {
@@ -102,20 +99,6 @@ create table intermediate.int_royalties__daily_streams as
 BARE = "create temp table bare as select account_id, track_id, count(*) as streams from plays group by 1, 2"
 
 
-def compiled(folder: Path) -> dict[str, str]:
-    """The models' SQL, by name."""
-    command = [str(Path(sys.executable).with_name("dbt")), "compile", "--profiles-dir", str(PROJECT), "--target-path",
-               str(folder / "target"), "--select",
-               "path:models/intermediate/royalties", "path:models/marts/royalties"]  # fmt: skip
-    env = {**os.environ, "NIGHTSHIFT_HOME": str(folder), "DBT_LOG_PATH": str(folder / "logs")}
-    (folder / "dev").mkdir()
-    subprocess.run(command, cwd=PROJECT, env=env, check=True, capture_output=True)
-    nodes = json.loads((folder / "target/manifest.json").read_text())["nodes"].values()
-    return {
-        n["name"]: (n["schema"], n["compiled_code"]) for n in nodes if n.get("compiled_code") and "sql" in n["path"]
-    }
-
-
 @contextmanager
 def timed(found: dict[str, dict[str, float]], name: str) -> Iterator[None]:
     """Seconds on the wall and of the processor."""
@@ -141,7 +124,7 @@ def main(plays: int, listeners: int, recordings: int, memory: str, threads: int,
     """Run it, and keep the figures for docs/performance.md."""
     with tempfile.TemporaryDirectory(dir=home) as name:
         folder = Path(name)
-        models = compiled(folder)
+        models = compiled(folder, ["path:models/intermediate/royalties", "path:models/marts/royalties"])
         connection = duckdb.connect(
             str(folder / "warehouse.duckdb"),
             config={"memory_limit": memory, "threads": threads, "temp_directory": str(folder / "spill")},
@@ -161,13 +144,13 @@ def main(plays: int, listeners: int, recordings: int, memory: str, threads: int,
         connection.execute("drop table plays")
         with timed(found, "catalogue: splits and recordings"):
             for model in BEFORE[:-1]:
-                run(connection, models, model)
+                make(connection, models, model)
         for step, names in STEPS.items():
             if step == "statements":
-                run(connection, models, "int_royalties__adjustments")
+                make(connection, models, "int_royalties__adjustments")
             with timed(found, step):
                 for model in names:
-                    run(connection, models, model)
+                    make(connection, models, model)
         rows = {
             name: connection.execute(f"select count(*) from {name}").fetchone()[0]
             for name in ("intermediate.int_royalties__daily_streams", "intermediate.int_royalties__shares",
@@ -187,12 +170,6 @@ def main(plays: int, listeners: int, recordings: int, memory: str, threads: int,
     }  # fmt: skip
     click.echo(json.dumps(result, indent=1))
     keep("royalties", result)
-
-
-def run(connection: duckdb.DuckDBPyConnection, models: dict[str, tuple[str, str]], name: str) -> None:
-    """Make one model, whole."""
-    schema, sql = models[name]
-    connection.execute(f"create or replace table {schema}.{name} as {sql}")
 
 
 if __name__ == "__main__":
