@@ -10,7 +10,7 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from dashboard import data
+from dashboard import data, look
 from dashboard.data import Filters
 
 PAGES = {
@@ -44,9 +44,9 @@ def main() -> None:
         st.info("Marts are published and have no rows: has anything landed? `./nightshift status` tells.")
         return
     st.session_state["filters"] = _filters(newest.day.iloc[0])
-    st.session_state["page"] = page.title
+    st.session_state["page"], st.session_state["level"] = page.title, 2
     st.title(page.title)
-    _state(data.night())
+    _state(data.night(), st.session_state["filters"])
     page.run()
 
 
@@ -78,12 +78,16 @@ def _day(text: str | None, newest: date) -> date:
         return newest
 
 
-def _state(night: Path) -> None:
-    """Which night this is, and a warning if something of it is older than it should be."""
+def _state(night: Path, filters: Filters) -> None:
+    """What is looked at, of which night, and a warning if something of it is older than it should be."""
+    of = [", ".join(chosen) if chosen else f"all {what}" for chosen, what in
+          ((filters.countries, "countries"), (filters.plans, "plans"))]  # fmt: skip
+    st.caption(f"{look.span(filters)} beside {look.span(filters.before)} · {' · '.join(of)} · Night {night.name}")
+    if (days := data.age_days()) > 1:
+        st.warning(f"This was published {days} days ago, and no night since. `./nightshift status` says why.")
     late = data.read(
         "select distinct domain, late_since, reason from operations.mart_health where is_late order by domain"
     )
-    st.caption(f"Night {night.name}")
     for row in late.itertuples():
         st.warning(f"{row.domain} is shown as of before {row.late_since}: {row.reason}")
 

@@ -6,6 +6,7 @@ without a restart, and a page that is open keeps the night it began with until i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,7 +17,7 @@ import pandas as pd
 import streamlit as st
 
 from scripts.metrics import Metric, Metrics, definitions
-from scripts.published import current_folder
+from scripts.published import RECORD, current_folder
 from scripts.warehouse import settings
 
 
@@ -91,13 +92,16 @@ def ask(
 ) -> pd.DataFrame:
     """Metrics by time and dimensions, under the reader's filters as far as the metrics know them.
 
-    ``days``: whether the filter's days apply (metrics of months are asked without). ``month``: that month alone.
+    ``days``: whether the filter's days apply (metrics of months are asked up to their last month instead). ``month``:
+    that month alone.
     """
     folder = str(night())
     where = [f"month = '{month}'"] if month else []
     if filters:
         if days and not month:
             where.append(f"day >= '{filters.first}' and day <= '{filters.last}'")
+        elif not month:
+            where.append(f"month <= '{filters.last.replace(day=1)}'")
         known = set.intersection(*(set(_dimensions(folder, name)) for name in names))
         for dimension, chosen in (("country", filters.countries), ("plan_code", filters.plans)):
             if chosen and dimension in known:
@@ -115,6 +119,26 @@ def heeds(name: str, filters: Filters) -> bool:
 def read(sql: str, *values: object) -> pd.DataFrame:
     """Rows of a published mart, as they are."""
     return _read(str(night()), sql, values)
+
+
+def columns(mart: str) -> dict[str, tuple[str, str]]:
+    """Meaning, with unit and owner, and the unit alone of each column of a mart, from the dictionary."""
+    schema, name = mart.split(".")
+    known = read(
+        "select column_name, meaning, unit, owner from business.data_dictionary "
+        "where mart_schema = ? and mart_name = ?",
+        schema, name,
+    )  # fmt: skip
+    found = {}
+    for row in known.itertuples():
+        unit = f"Unit: {row.unit}. " if row.unit else ""
+        found[row.column_name] = (f"{row.meaning} {unit}Owner: {row.owner}.", row.unit or "")
+    return found
+
+
+def age_days() -> int:
+    """Whole days since what is shown was published."""
+    return int((time.time() - (night() / RECORD).stat().st_mtime) // 86_400)
 
 
 def has(mart: str) -> bool:

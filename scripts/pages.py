@@ -18,7 +18,9 @@ from sqlglot import exp
 from scripts.home import PROJECT
 
 VIEWS = PROJECT / "dashboard" / "views"
-ASKED = {("data", "ask"), ("look", "tiles"), ("look", "total")}
+ASKED = {("data", "ask")} | {
+    ("look", way) for way in ("beside", "month_tiles", "months", "ranking", "split", "tiles", "total", "trend")
+}
 # What adds up rows of a frame, under pandas' names.
 SUMS = {
     "agg", "aggregate", "apply", "corr", "cumsum", "diff", "div", "eval", "groupby", "mean", "median", "mul",

@@ -6,32 +6,38 @@ from dashboard import data, look
 
 filters = st.session_state["filters"]
 month = filters.last.replace(day=1)
+look.month_tiles(["artist_saves", "artist_follows", "royalty_cost", "royalty_margin_rate"], filters)
 top = data.read(
     "select artist_name, main_genre, streams, listener_days, saves, follows from business.artist_monthly "
     "where month = ? order by streams desc, artist_id limit 15",
     month,
 )
-left, right = st.columns(2)
+words = f"business.artist_monthly, {month:%B %Y}: all countries and plans."
+left, right = look.pair()
 with left:
-    words = f"business.artist_monthly, {month:%B %Y}: streams of the month, all countries and plans."
     look.ranked(top, "streams", "artist_name", f"Most streamed artists in {month:%B %Y}", words)
 with right:
-    look.bars(data.ask(["artist_saves"], ["main_genre"], filters, days=False), "artist_saves", "main_genre")
-    look.lines(data.ask(["artist_follows"], ["month"], filters, days=False), "month", "artist_follows")
-st.markdown("##### The month's artists")
-st.dataframe(top, hide_index=True, width="stretch")
-st.markdown("##### Royalties: pro-rata beside user-centric")
+    look.table(top, "business.artist_monthly", f"The artists of {month:%B %Y}", words)
+left, right = look.pair()
+with left:
+    look.ranking("artist_saves", "main_genre", filters, days=False)
+with right:
+    look.months("artist_follows", filters)
+look.section("Royalties: pro-rata beside user-centric")
 if data.has("royalties.royalties_monthly"):
-    left, right = st.columns(2)
+    over = look.full_month(filters)
+    left, right = look.pair()
     with left:
-        look.lines(data.ask(["royalty_cost"], ["month"], filters, days=False), "month", "royalty_cost")
-        look.lines(data.ask(["royalty_margin_rate"], ["month"], filters, days=False), "month", "royalty_margin_rate")
-    with right:
-        st.caption(f"Pools of {month:%B %Y} in euro under the contracts and under either method, by plan.")
-        pools = data.ask(
-            ["royalty_pools", "royalty_pools_pro_rata", "royalty_pools_user_centric", "royalty_suspended"],
-            ["plan_code"], filters, month=month,
+        look.beside(
+            ["royalty_pools", "royalty_pools_pro_rata", "royalty_pools_user_centric"],
+            "plan_code", filters, f"Pools of {over:%B %Y} by plan and method", over,
         )  # fmt: skip
-        st.dataframe(pools, hide_index=True, width="stretch")
+    with right:
+        look.months("royalty_suspended", filters)
+    left, right = look.pair()
+    with left:
+        look.months("royalty_cost", filters)
+    with right:
+        look.months("royalty_margin_rate", filters)
 else:
     look.empty("No royalties are allocated in what is published.", "./nightshift night")

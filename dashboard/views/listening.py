@@ -2,16 +2,18 @@
 
 import streamlit as st
 
-from dashboard import data, look
+from dashboard import look
 
 filters = st.session_state["filters"]
 look.tiles(["streams", "listening_hours", "daily_active_listeners", "weekly_active_listeners"], filters)
-left, right = st.columns(2)
+left, right = look.pair()
 with left:
-    look.lines(data.ask(["streams"], ["day", "plan_code"], filters), "day", "streams", "plan_code")
-    look.bars(data.ask(["streams"], ["country"], filters), "streams", "country")
+    look.trend("streams", filters)
 with right:
-    look.lines(data.ask(["weekly_active_listeners"], ["day"], filters), "day", "weekly_active_listeners")
-    look.bars(
-        data.ask(["streams"], ["context"], filters), "streams", "context", "Streams by what they were started from"
-    )
+    look.trend("weekly_active_listeners", filters)
+left, right = look.pair()
+with left:
+    look.ranking("streams", "country", filters)
+with right:
+    look.ranking("streams", "context", filters, "Streams by what they were started from")
+look.split("streams", "plan_code", filters)

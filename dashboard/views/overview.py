@@ -2,15 +2,18 @@
 
 import streamlit as st
 
-from dashboard import data, look
+from dashboard import look
 
 filters = st.session_state["filters"]
 look.tiles(["total_revenue", "paying_members", "trial_members", "arpu"], filters)
 look.tiles(["streams", "monthly_active_listeners", "stickiness", "recommendation_share"], filters)
-left, right = st.columns(2)
+left, right = look.pair()
 with left:
-    look.lines(data.ask(["net_revenue"], ["day"], filters), "day", "net_revenue")
-    look.lines(data.ask(["paying_members"], ["day"], filters), "day", "paying_members")
+    look.trend("net_revenue", filters)
 with right:
-    look.lines(data.ask(["streams"], ["day"], filters), "day", "streams")
-    look.lines(data.ask(["daily_active_listeners"], ["day"], filters), "day", "daily_active_listeners")
+    look.trend("streams", filters)
+left, right = look.pair()
+with left:
+    look.trend("paying_members", filters)
+with right:
+    look.trend("daily_active_listeners", filters)

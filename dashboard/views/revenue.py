@@ -2,18 +2,23 @@
 
 import streamlit as st
 
-from dashboard import data, look
+from dashboard import look
 
 filters = st.session_state["filters"]
 look.tiles(["net_revenue", "advertising_revenue", "subscriptions_started", "subscriptions_ended"], filters)
-left, right = st.columns(2)
+left, right = look.pair()
 with left:
-    look.lines(data.ask(["net_revenue"], ["day", "plan_code"], filters), "day", "net_revenue", "plan_code")
-    look.bars(data.ask(["net_revenue"], ["country"], filters), "net_revenue", "country")
-    look.lines(data.ask(["retention_rate"], ["month"], filters, days=False), "month", "retention_rate")
+    look.trend("net_revenue", filters)
 with right:
-    look.lines(data.ask(["members"], ["day", "plan_code"], filters), "day", "members", "plan_code")
-    churn = data.ask(["churn_rate"], ["month", "plan_code"], filters, days=False).dropna()
-    look.lines(churn, "month", "churn_rate", "plan_code")
-    conversion = data.ask(["trial_conversion_rate"], ["acquisition_channel"], filters, days=False).dropna()
-    look.bars(conversion, "trial_conversion_rate", "acquisition_channel")
+    look.split("members", "plan_code", filters)
+left, right = look.pair()
+with left:
+    look.ranking("net_revenue", "country", filters)
+with right:
+    look.ranking("net_revenue", "plan_code", filters)
+left, right = look.pair()
+with left:
+    look.months("churn_rate", filters, "plan_code")
+with right:
+    look.months("retention_rate", filters)
+look.ranking("trial_conversion_rate", "acquisition_channel", filters, days=False)

@@ -5,21 +5,28 @@ import streamlit as st
 from dashboard import data, look
 
 filters = st.session_state["filters"]
-look.tiles(["payments", "decline_rate", "payment_fraud_rate", "artificial_plays", "artificial_share"], filters)
-left, right = st.columns(2)
+look.tiles(["payments", "decline_rate", "payment_fraud_rate", "artificial_share"], filters)
+left, right = look.pair()
 with left:
-    look.lines(data.ask(["decline_rate"], ["day"], filters), "day", "decline_rate")
-    look.bars(data.ask(["payment_fraud_rate"], ["country"], filters), "payment_fraud_rate", "country")
+    look.trend("decline_rate", filters)
 with right:
-    look.lines(data.ask(["artificial_share"], ["day"], filters), "day", "artificial_share")
-st.markdown("##### How the fraud model does")
+    look.trend("artificial_plays", filters)
+left, right = look.pair()
+with left:
+    look.ranking("payment_fraud_rate", "country", filters)
+with right:
+    look.ranking("decline_rate", "country", filters)
+look.section("How the fraud model does")
 if data.has("risk.fct_model_quality"):
-    st.dataframe(data.read("select * from risk.fct_model_quality order by all"), hide_index=True, width="stretch")
+    rows = data.read("select * from risk.fct_model_quality order by all")
+    look.table(rows, "risk.fct_model_quality", "By month and version", "What became of the payments it scored.")
 else:
     look.empty("No model has scored payments yet.", "./nightshift train fraud && ./nightshift night")
-st.markdown("##### Artificial streaming by artist")
+look.section("Artificial streaming by artist")
 if data.has("risk.rpt_artificial_streaming"):
-    rows = data.read("select * from risk.rpt_artificial_streaming order by all limit 50")
-    st.dataframe(rows, hide_index=True, width="stretch")
+    rows = data.read(
+        "select * from risk.rpt_artificial_streaming order by month desc, streams_removed desc, artist_id limit 50"
+    )
+    look.table(rows, "risk.rpt_artificial_streaming", "Streams taken out", "Months and artists, most streams first.")
 else:
     look.empty("No play is judged artificial yet.", "./nightshift judge && ./nightshift night")

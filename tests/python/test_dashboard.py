@@ -1,4 +1,5 @@
-"""The dashboard in a real browser: pages at two widths, filters in the address, a new night while a page is open."""
+"""The dashboard in a real browser: pages at two widths, axe-core's rules, the keyboard, filters in the address, a new
+night while a page is open."""
 
 from __future__ import annotations
 
@@ -79,7 +80,23 @@ def settled(page) -> None:
 
 
 def wrong(message) -> bool:
+    """Of a page that is not the first, Streamlit's own script asks below the page for what lies beside it, once."""
     return message.type == "error" and "/_stcore/" not in message.location.get("url", "")
+
+
+def barriers(page) -> list[str]:
+    """What axe-core finds on the page as it is now, Streamlit's own parts included: no rule is switched off."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response
+    assert len(found["passes"]) > 20, "it has looked"
+    return [f"{v['id']}: {node['html'][:200]}" for v in found["violations"] for node in v["nodes"]]
+
+
+def opened(page) -> None:
+    """Waits until a popover has come to rest: half transparent, it has too little contrast."""
+    page.get_by_role("button", name="Download as CSV", exact=True).wait_for()
+    page.wait_for_timeout(500)
 
 
 @pytest.mark.parametrize(("width", "height"), WIDTHS)
@@ -87,7 +104,6 @@ def wrong(message) -> bool:
 def test_a_page_is_whole_and_asks_nobody_else(browser, address, name, width, height):
     page = browser.new_page(viewport={"width": width, "height": height})
     errors, hosts = [], set()
-    # Of a page that is not the first, Streamlit's own script asks below the page for what lies beside it, once.
     page.on("console", lambda message: errors.append(message.text) if wrong(message) else None)
     page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
     page.goto(f"{address}/{name}")
@@ -98,6 +114,54 @@ def test_a_page_is_whole_and_asks_nobody_else(browser, address, name, width, hei
     assert errors == []
     assert hosts == {address.split("/")[2]}
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing sticks out of the screen"
+    assert barriers(page) == []
+    assert page.locator("[data-testid=stVegaLiteChart], [data-testid=stDataFrame]").count() > 0
+    page.close()
+
+
+@pytest.mark.parametrize(("width", "height"), WIDTHS)
+def test_what_opens_has_no_barriers_either(browser, address, width, height):
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.goto(f"{address}/revenue")
+    settled(page)
+    page.get_by_role("button", name="Data", exact=True).first.click()
+    opened(page)
+    assert barriers(page) == []
+    page.keyboard.press("Escape")
+    if width < 500:
+        page.get_by_test_id("stExpandSidebarButton").click()
+        page.wait_for_timeout(500)
+        assert page.get_by_text("Countries", exact=True).is_visible()
+        assert barriers(page) == []
+    page.close()
+
+
+def test_a_number_is_defined_compared_and_taken_away_by_keyboard(browser, address, tmp_path):
+    page = browser.new_page(viewport={"width": 1366, "height": 900})
+    page.goto(f"{address}/listening?days=7&to=2026-01-02")
+    settled(page)
+    assert page.get_by_text("27 Dec 2025 – 2 Jan 2026 beside 20 Dec 2025 – 26 Dec 2025").count() == 1
+    assert page.locator("[data-testid=stMetricDelta]").count() == 4
+    page.get_by_role("button", name="Data", exact=True).first.focus()
+    page.keyboard.press("Enter")
+    opened(page)
+    assert page.get_by_text("Plays of at least 30 seconds").count() >= 1
+    assert page.get_by_text("Owner: Business intelligence").count() >= 1
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Download as CSV", exact=True).focus()
+        page.keyboard.press("Enter")
+    taken.value.save_as(tmp_path / "streams.csv")
+    lines = (tmp_path / "streams.csv").read_text().splitlines()
+    assert lines[0] == "day,streams" and len(lines) == 8 and lines[-1].startswith("2026-01-02,")
+    page.close()
+
+
+def test_data_health_tells_of_runs_tests_freshness_and_quarantine(browser, address):
+    page = browser.new_page(viewport={"width": 1366, "height": 900})
+    page.goto(f"{address}/health")
+    settled(page)
+    for heading in ("Runs and what they cost", "Freshness and quarantine", "Marts", "Quarantine", "Dictionary"):
+        assert page.locator("h2, h3", has_text=heading).count() > 0, heading
     page.close()
 
 
