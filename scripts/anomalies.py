@@ -118,7 +118,7 @@ def _content(manifest: Mapping[str, Any]) -> str:
 def measure(connection: duckdb.DuckDBPyConnection, table: Table, regular: Sequence[Regular]) -> None:
     """Count the dumps of one table that were not counted before, or were counted by another YAML."""
     columns = [c for c in table.columns if c.landed]
-    shape = json.dumps([1, table.key, [(c.name, c.landed_type) for c in columns]])
+    shape = json.dumps([2, table.key, [(c.name, c.landed_type) for c in columns]])
     version = hashlib.sha256(shape.encode()).hexdigest()[:16]
     known = {
         row[0]
@@ -127,6 +127,10 @@ def measure(connection: duckdb.DuckDBPyConnection, table: Table, regular: Sequen
             [table.backend, table.name, version],
         ).fetchall()
     }
+    connection.execute(
+        "delete from ops.measures where backend = ? and table_name = ? and version <> ?",
+        [table.backend, table.name, version],
+    )
     files = [file for each in regular if each.dump.dump_id not in known for file in each.files]
     for first in range(0, len(files), 100):
         connection.execute(
@@ -148,6 +152,10 @@ def measured_sql(table: Table, columns: Sequence[Column]) -> str:
     if table.key:
         key = ", ".join(f'"{name}"' for name in table.key if any(c.name == name for c in columns))
         measures["keys"] = f"count(distinct ({key}))" if key else "count(*)"
+    if table.kind == "log":  # a clock or zone that is an hour off shows at the day's edges first
+        for side, day in (("before", "_arrived_on"), ("after", "_arrived_on + interval 25 hour")):
+            beside = f"_event_at >= {day} - interval 1 hour and _event_at < {day}"
+            measures[f"rows of the hour {side} the day"] = f"count(case when {beside} then 1 end)"
     cells = ", ".join(_cell(_text(name), sql) for name, sql in measures.items())
     parts = [f"select _dump_id, _arrived_on, unnest([{cells}]) as cell from {rows} group by _dump_id, _arrived_on"]
     grouped = [(f"rows with {c.name} ", f'"{c.name}"') for c in columns if PLACES.search(c.name)]

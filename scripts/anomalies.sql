@@ -175,12 +175,14 @@ level_anomalies as (
 
 ),
 
--- Shares of a dump's rows: nulls of a column, rows for each key, values of a column.
+-- Shares of a dump's rows: nulls of a column, rows for each key, events in the hour before the day and the one after.
 shares as (
 
     select backend, table_name, day, measure, row_count, amount / row_count as share
     from daily
-    where row_count >= 30 and (starts_with(measure, 'nulls of ') or measure = 'keys')
+    where
+        row_count >= 30
+        and (starts_with(measure, 'nulls of ') or starts_with(measure, 'rows of the hour ') or measure = 'keys')
 
 ),
 
@@ -209,11 +211,18 @@ share_anomalies as (
         measure,
         share as found,
         usual as expected,
-        case when greatest(share - most, least - share) > 0.3 then 'severe' else 'mild' end as severity
+        case
+            when starts_with(measure, 'rows of the hour ') or greatest(share - most, least - share) > 0.3 then 'severe'
+            else 'mild'
+        end as severity
     from share_scores
     where
         days_before >= $fewest
-        and greatest(share - most, least - share) > case measure when 'keys' then 0.05 else 0.15 end
+        and greatest(share - most, least - share) > case
+            when starts_with(measure, 'rows of the hour ') then 0.015
+            when measure = 'keys' then 0.05
+            else 0.15
+        end
         and greatest(share - most, least - share) > 5 * sqrt(greatest(usual * (1 - usual), 0.01) / row_count)
 
 ),
@@ -417,6 +426,7 @@ select
     anomalies.expected,
     case
         when measure = 'hours of the day' then concat('its hours of the day lie ', cast(cast(found as integer) as varchar), ' h beside the usual ones')
+        when starts_with(measure, 'rows of the hour ') then printf('%.1f%% are %s, usually %.1f%%', 100 * found, measure, 100 * expected)
         when measure = 'the same files again' then 'the very files of an earlier day came again'
         when measure = 'nothing arrived' then 'nothing arrived, and something did on every day before'
         when starts_with(measure, 'nulls of ') then printf('%.1f%% of %s are empty, usually %.1f%%', 100 * found, substr(measure, 10), 100 * expected)

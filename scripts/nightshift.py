@@ -19,6 +19,7 @@ STEPS = {
     "plan": "scripts.build",
     "rebuild": "scripts.rebuild",
     "replay": "scripts.replay",
+    "determinism": "scripts.determinism",
     "correct": "scripts.correct",
     "ci": "scripts.ci",
     "rows": "scripts.rows",

@@ -45,8 +45,7 @@ def replay(to_day: datetime | None) -> int:
     Exit code 4: a mart differs (build first: a definition that was changed and not yet built differs, too).
     """
     began = time.monotonic()
-    with night_lock("replay"), warehouse() as connection:
-        living = get_day(connection)
+    living = living_day()
     day = as_date(to_day) or living
     run = next((run for run in reversed(published_runs()) if run.night == str(day)), None)
     if day is None or (day != living and run is None):
@@ -58,16 +57,29 @@ def replay(to_day: datetime | None) -> int:
             if code:
                 warn("replay", said.rstrip())
                 return FAILED
-            described, keys, made = marts(project := manifest()), keys_by_name(project), warehouse_file()
+            described = marts(manifest())
         say("replay", f"an empty warehouse built up to {day} ({duration(time.monotonic() - began)})")
         if day == living:
-            with night_lock("replay"):
-                differing = compare(warehouse_file(), made, described, keys)
+            _, differing = unlike_living(root)
             for text in as_text(differing):
                 print(text, flush=True)
         else:
             differing = _unlike_published(root, run)
     return _tell(len(described), differing, day)
+
+
+def living_day() -> date | None:
+    """The day that the warehouse is of; None if nothing is built."""
+    with night_lock("replay"), warehouse() as connection:
+        return get_day(connection)
+
+
+def unlike_living(root: Path) -> tuple[int, list[Difference]]:
+    """How the marts that were built in the home ``root`` differ from this home's; and how many were compared."""
+    with at_home(root):
+        described, keys, made = marts(project := manifest()), keys_by_name(project), warehouse_file()
+    with night_lock("replay"):
+        return len(described), compare(warehouse_file(), made, described, keys)
 
 
 def _unlike_published(root: Path, run: Published) -> list[str]:

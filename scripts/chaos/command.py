@@ -12,6 +12,7 @@ import click
 
 from scripts.chaos.readers import Reader, versions
 from scripts.chaos.state import leftovers, state
+from scripts.chaos.troubles import TROUBLES, trouble
 from scripts.chaos.world import STAGES, Stage, World, copy, kill, killed_by, run, start
 from scripts.console import DONE, FAILED, USAGE, Stop, count, duration, progress, say, table, warn
 from scripts.faults import POINTS
@@ -29,6 +30,8 @@ class Tally:
     points: Counter[str] = field(default_factory=Counter)
     missed: list[str] = field(default_factory=list)
     at_random: int = 0
+    troubles: Counter[str] = field(default_factory=Counter)
+    spared: list[str] = field(default_factory=list)
     recoveries: int = 0
     taken_over: int = 0
     looks: int = 0
@@ -46,18 +49,23 @@ class Tally:
 @click.option("--list", "listed", is_flag=True, help="Print the fault points and do nothing.")
 @click.option("--step", "steps", multiple=True, type=click.Choice([s.name for s in STAGES]), help="Only this step.")
 @click.option("--point", "wanted", multiple=True, help="Only this point (may be given several times).")
+@click.option("--trouble", "troubled", multiple=True, type=click.Choice(TROUBLES), help="Only this trouble.")
 @click.option("--kills", type=click.IntRange(0), default=0, show_default=True, help="Kills at random moments on top.")
 @click.option("--seed", default=1, show_default=True, help="Of the random moments.")
 @click.option("--world", "place", type=click.Path(path_type=Path), help="Where (default: chaos/ under the home).")
 def chaos(
-    listed: bool, steps: tuple[str, ...], wanted: tuple[str, ...], kills: int, seed: int, place: Path | None
-) -> int:
+    listed: bool, steps: tuple[str, ...], wanted: tuple[str, ...], troubled: tuple[str, ...], kills: int, seed: int,
+    place: Path | None,
+) -> int:  # fmt: skip
     """Kill steps by SIGKILL at every named fault point and at random moments, run them again, compare.
 
     It works on a small simulated world of its own, made once. For each kill, the step begins in the state that the
     step before left, is killed, and run again until it ends. Then everything must be what it is when nobody is killed:
     every published mart, export, landed dump, the ledger, the vault's people. Meanwhile somebody reads all the time
     and may see the old version or the new one, nothing else; and no file may be there that is not there otherwise.
+
+    Besides, each step once meets a disk that is full before it is done, and once is killed while the clock is an hour
+    ahead of what it is when the step is run again (where unshare(1) and faketime(1) are there).
 
     A random kill counts once the step holds its lock, which is before its first write and after its imports.
 
@@ -67,6 +75,7 @@ def chaos(
       ./nightshift chaos --step publish --kills 50         one step, and 50 random kills of it
       ./nightshift chaos --kills 1000 --seed 7             hours
       ./nightshift chaos --point publish:before-link
+      ./nightshift chaos --step index --trouble "full disk"
       ./nightshift chaos --list
 
     Exit code 4: something differed, was left behind or was seen by half; it is named, and the state is kept.
@@ -89,8 +98,10 @@ def chaos(
     tallies: dict[str, Tally] = {}
     for stage, number in zip(stages, _shares(world, stages, kills), strict=True):
         tallies[stage.name] = tally = Tally()
-        points = [point for point in stage.named() if not wanted or point in wanted]
-        for row in progress(_rows(stage, [*points, *[""] * number]), f"chaos {stage.name}"):
+        points = [point for point in stage.named() if point in wanted or not (wanted or troubled)]
+        worries = [name for name in TROUBLES if name in troubled or not (wanted or troubled)]
+        rows = [*_rows(stage, [*points, *[""] * number]), *([name] for name in worries)]
+        for row in progress(rows, f"chaos {stage.name}"):
             _disturb(world, stage, row, chances, tally)
     return _tell(tallies, time.monotonic() - began)
 
@@ -116,9 +127,15 @@ def _disturb(world: World, stage: Stage, faults: list[str], chances: random.Rand
     place = world.root / "disturbed"
     copy(world.at(stage.after), place)
     reader = Reader(place, versions(world.at(stage.after), world.at(stage.name)))
-    reader.start()
     killed = 0
-    for fault in faults:
+    for name in set(faults) & set(TROUBLES):  # readers come afterwards: a home goes to a small disk and back
+        if why := trouble(place, stage, name, world.at(stage.name), chances):
+            tally.spared.append(f"{name}: {why}")
+        else:
+            tally.troubles[name] += 1
+            killed += 1
+    reader.start()
+    for fault in (f for f in faults if f not in TROUBLES):
         if fault:
             done = run(place, stage.command, fault)
             if done.returncode in KILLED:
@@ -173,8 +190,8 @@ def _killed_at_random(place: Path, stage: Stage, seconds: float, chances: random
 
 def _tell(tallies: dict[str, Tally], seconds: float) -> int:
     rows = [
-        [name, sum(t.points.values()), t.at_random, t.recoveries, t.taken_over, t.looks, len(t.differences),
-         len(t.leftovers), len(t.half_seen)]
+        [name, sum(t.points.values()), t.at_random, sum(t.troubles.values()), t.recoveries, t.taken_over, t.looks,
+         len(t.differences), len(t.leftovers), len(t.half_seen)]
         for name, t in tallies.items()
     ]  # fmt: skip
     rows.append(["together", *(sum(column) for column in zip(*(row[1:] for row in rows), strict=True))])
@@ -182,6 +199,7 @@ def _tell(tallies: dict[str, Tally], seconds: float) -> int:
         "step",
         "at points",
         "at random",
+        "troubled",
         "recovered",
         "locks taken over",
         "looks",
@@ -193,11 +211,14 @@ def _tell(tallies: dict[str, Tally], seconds: float) -> int:
     for name, tally in tallies.items():
         passed = ", ".join(f"{point} {number}" for point, number in tally.points.items())
         say("chaos", f"{name}: {passed or 'no point'}")
+        for text in tally.spared:
+            warn("chaos", f"{name} was spared a {text}")
         if tally.missed:
             warn("chaos", f"{name} does not pass {', '.join(tally.missed)} in this world")
         for text in [*tally.differences[:10], *tally.leftovers[:10], *tally.half_seen[:10]]:
             warn("chaos", text)
     good = all(tally.is_good for tally in tallies.values())
     verdict = "all as if nobody had been killed" if good else "see above"
-    say("chaos", f"{count(sum(rows[-1][1:3]), 'kill')} in {duration(seconds)}: {verdict}")
+    done = f"{count(sum(rows[-1][1:3]), 'kill')}, {count(rows[-1][3], 'trouble')} in {duration(seconds)}"
+    say("chaos", f"{done}: {verdict}")
     return DONE if good else FAILED

@@ -159,21 +159,23 @@ def environment(home: Path, fault: str = "") -> dict[str, str]:
     return {"NIGHTSHIFT_MEMORY": "2GB", **kept, **KEYS, "NIGHTSHIFT_HOME": str(home), "PYTHONPATH": python, **asked}
 
 
-def start(
-    home: Path, command: tuple[str, ...] | list[str], fault: str = "", **options: object
-) -> subprocess.Popen[str]:
-    """A step as a group of processes of its own, so that all of it can be killed at once."""
+def start(home: Path, command: tuple[str, ...] | list[str], fault: str = "", clock: str = "") -> subprocess.Popen[str]:
+    """A step as a group of processes of its own, so that all of it can be killed at once.
+
+    ``clock``: how far its clock is off, such as ``+1h`` (by faketime(1); timers go on as they do).
+    """
+    off = ["env", "NO_FAKE_STAT=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", clock] if clock else []
     return subprocess.Popen(
-        [sys.executable, "-m", "scripts.nightshift", *command], cwd=PROJECT, env=environment(home, fault), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **options,
+        [*off, sys.executable, "-m", "scripts.nightshift", *command], cwd=PROJECT, env=environment(home, fault),
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
 
 
 def run(
-    home: Path, command: tuple[str, ...] | list[str], fault: str = "", **options: object
+    home: Path, command: tuple[str, ...] | list[str], fault: str = "", clock: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """A step to its end."""
-    with start(home, command, fault, **options) as process:
+    with start(home, command, fault, clock) as process:
         out, err = process.communicate()
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 

@@ -123,11 +123,12 @@ def compare(
     """
     was_days, was_columns = _side(before)
     now_days, now_columns = _side(after)
-    found = []
+    marts, found = list(marts), []
     with duckdb.connect(config=settings()) as connection:
-        connection.execute(f"attach '{_quoted(before)}' as was (read_only)")
-        connection.execute(f"attach '{_quoted(after)}' as now (read_only)")
-        for mart in marts:
+        files = {"was": before, "now": after}
+        for side, file in files.items():
+            connection.execute(f"attach '{_quoted(file)}' as {side} (read_only)")
+        for mart in [m for views in (False, True) for m in marts if (m["materialized"] == "view") == views]:
             name = f"{mart['schema']}.{mart['name']}"
             difference = Difference(name, mart["owner"], mart["domain"], keys.get(mart["name"], []))
             columns = was_columns.get(name), now_columns.get(name)
@@ -140,10 +141,13 @@ def compare(
                 else None
                 for side in columns
             ]
+            if mart["materialized"] == "view":
+                _read_view(connection, files, mart, columns)
             _compare_one(connection, mart, difference, kept, _differing(*hashes) if mart["day"] else None)
             if not difference.is_none:
                 found.append(difference)
-    return found
+    names = [f"{mart['schema']}.{mart['name']}" for mart in marts]
+    return sorted(found, key=lambda difference: names.index(difference.mart))
 
 
 def _side(file: Path) -> tuple[dict[str, dict[str | None, str]], dict[str, Columns]]:
@@ -157,6 +161,25 @@ def _side(file: Path) -> tuple[dict[str, dict[str | None, str]], dict[str, Colum
         for table, column, kind in rows:
             columns.setdefault(table, {})[column] = kind
         return recorded_hashes(connection), columns
+
+
+def _read_view(
+    connection: duckdb.DuckDBPyConnection,
+    files: dict[str, Path],
+    mart: dict[str, Any],
+    columns: tuple[Columns | None, Columns | None],
+) -> None:
+    """Put what a view shows in the place of each side: its SQL spells out the catalog, which is named by the file."""
+    schema, name = _name(mart["schema"]), _name(mart["name"])
+    for (side, file), side_columns in zip(files.items(), columns, strict=True):
+        catalog = _name(file.stem)
+        connection.execute(f"detach {side}")
+        connection.execute(f"attach ':memory:' as {side}")
+        if side_columns is not None:
+            connection.execute(f"attach '{_quoted(file)}' as {catalog} (read_only)")
+            connection.execute(f"create schema {side}.{schema}")
+            connection.execute(f"create table {side}.{schema}.{name} as from {catalog}.{schema}.{name}")
+            connection.execute(f"detach {catalog}")
 
 
 def _differing(was: dict[str | None, str] | None, now: dict[str | None, str] | None) -> list[str]:

@@ -154,6 +154,17 @@ def test_a_good_day_is_not_odd(shop):
         ("select * replace (placed_at - interval 1 hour as placed_at) from made", "hours of the day", "severe"),
         ("select * replace (placed_at + interval 1 hour as placed_at) from made", "hours of the day", "severe"),
         (
+            "select * replace (placed_at + interval 1 hour as placed_at) from made",
+            "rows of the hour after the day",
+            "severe",
+        ),
+        (
+            "from made union all by name select * replace (order_id || 'x' as order_id, "
+            "date_trunc('day', placed_at) - interval 20 minute as placed_at) from made where hash(order_id) % 25 = 0",
+            "rows of the hour before the day",
+            "severe",
+        ),
+        (
             "select * replace (case currency when 'EUR' then 'GBP' when 'GBP' then 'EUR' else currency end "
             "as currency) from made",
             "rows with currency EUR",
@@ -166,6 +177,13 @@ def test_an_incident_is_found(shop, incident, measure, severity):
     found = shop.odd(shop.today)
     assert found.get(("orders", measure)) == severity, found
     assert {table for table, _ in found} == {"orders"}
+
+
+def test_what_another_yaml_measured_does_not_count_twice(shop):
+    shop.ops.execute("update ops.measures set version = 'of an older YAML'")
+    shop.ship(shop.today)
+    assert shop.odd(shop.today) == {}
+    assert shop.ops.execute("select count(distinct version) from ops.measures").fetchone() == (2,), "one a table"
 
 
 def test_what_is_odd_is_told_in_words_and_to_whoever_reads_what_is_made_of_it(shop):

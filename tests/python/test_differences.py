@@ -38,7 +38,15 @@ AFTER = """
 
 
 def mart(**more):
-    return {"schema": "core", "name": "sales", "owner": "Sales", "domain": "core", "day": None, **more}
+    plain = {
+        "schema": "core",
+        "name": "sales",
+        "owner": "Sales",
+        "domain": "core",
+        "day": None,
+        "materialized": "whole",
+    }
+    return {**plain, **more}
 
 
 @pytest.fixture
@@ -67,6 +75,18 @@ def test_rows_are_matched_by_their_key_and_duplicates_count(sides):
     shown = {(example.kind, example.key["sale_id"]): example.cells for example in found.examples}
     assert set(shown) == {("changed", "b"), ("changed", "d"), ("added", "f"), ("removed", "c"), ("removed", "e")}
     assert shown["changed", "b"] == {"amount": (Decimal("2.00"), Decimal("2.10"))}
+
+
+def test_a_view_that_spells_out_its_catalog_is_read_where_it_has_its_name(sides):
+    view = "create view core.sold as select sale_id, amount from warehouse.core.sales;"
+    marts = [mart(name="sold", materialized="view"), mart(), mart(name="gone", materialized="view")]
+    both = sides(f"{BEFORE}; {view} create view core.gone as select 1 as one", f"{AFTER}; {view}")
+    found = compare(*both, marts, {"sold": ["sale_id"]})
+    assert [(d.mart, d.added, d.removed, d.changed) for d in found] == [
+        ("core.sold", 1, 2, 1),
+        ("core.sales", 3, 4, 0),
+        ("core.gone", 0, 1, 0),
+    ]
 
 
 def test_without_a_key_a_row_is_there_or_not(sides):

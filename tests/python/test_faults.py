@@ -26,7 +26,9 @@ SQL = re.compile(
 # Modules that write and name no point, each with the reason why nothing can be half done by them.
 EXCUSED = {
     "scripts/anomalies.py": "a dump's measures are one statement, a night's verdicts one transaction; both made again",
+    "scripts/comparing/differences.py": "tables of its own memory",
     "scripts/dbt_process.py": "takes away dbt's last result before the next; its own points are dbt's statements",
+    "scripts/determinism.py": "works in a scratch home, which is removed before the next",
     "scripts/faults.py": "the list itself: what it tells dbt's statements by looks like SQL",
     "scripts/estimate.py": "seconds of builds before, replaced whole; nothing but an estimate is made of them",
     "scripts/evaluate.py": "prints figures; a file of them is written anew each time",
