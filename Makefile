@@ -5,7 +5,7 @@ PY := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 UV := $(PY) -m uv pip install --quiet --python $(PY) --require-hashes
 
-.PHONY: chaos ci dashboard night hour nights plan status test test-nightly test-on-demand bench lint docs pictures clean env env-test postgres
+.PHONY: chaos ci dashboard superset night hour nights plan status test test-nightly test-on-demand bench lint docs pictures clean env env-test postgres
 .DEFAULT_GOAL := night
 
 # The environment is exactly the lock file; tests need a few packages more.
@@ -58,6 +58,15 @@ plan status docs: env
 dashboard: .venv/installed-dashboard
 	@$(PY) -m streamlit run dashboard/app.py
 
+# Superset with the dashboard of bi/superset, on http://localhost:8088 (PORT=…), in an environment of its own.
+.venv-superset/installed: requirements-superset.lock | .venv/bin/uv
+	@test -x .venv-superset/bin/python || python3.11 -m venv .venv-superset
+	@$(PY) -m uv pip install --quiet --python .venv-superset/bin/python --require-hashes -r requirements-superset.lock
+	@touch $@
+
+superset: .venv-superset/installed
+	@.venv-superset/bin/python bi/superset/start.py --port $(or $(PORT),8088)
+
 # Every step of a small world killed wherever it can be, run again, compared (KILLS=1000: so many random kills on top).
 chaos: env
 	@./nightshift chaos $(if $(KILLS),--kills $(KILLS))
@@ -74,7 +83,7 @@ test: env-test
 test-nightly: env-test
 	$(PY) -m pytest -m nightly
 
-test-on-demand: env-test
+test-on-demand: env-test .venv-superset/installed
 	$(PY) -m pytest -m on_demand
 
 # What a branch changes, for a colleague to read: target/ci/review.md (AGAINST=origin/main: the branch it is for).
