@@ -40,6 +40,7 @@ class Result:
 
 
 RESULTS = {
+    "churn_scores": Result("engagement.churn_scores", ("account_id",)),
     "listener_segments": Result("engagement.listener_segments", ("account_id",)),
     "recommendations": Result("discovery.fct_recommendations", ("account_id", "rank")),
     "payment_scores": Result("risk.fct_payment_scores", ("payment_id",)),
