@@ -23,4 +23,14 @@ gaps = data.read(
     filters.last.replace(day=1),
 )
 words = "business.content_gaps_monthly: texts that five or more people of a country looked for in the month."
-look.table(gaps, "business.content_gaps_monthly", "Searched for in vain", words)
+left, right = look.pair()
+with left:
+    look.table(gaps, "business.content_gaps_monthly", "Searched for in vain", words)
+with right:
+    stories = data.read(
+        "select section, language, articles, articles_not_shown, articles_not_opened from business.story_gaps_monthly "
+        "where month = ? order by articles_not_opened desc, section, language limit 20",
+        filters.last.replace(day=1),
+    )
+    words = "business.story_gaps_monthly: articles of the month that nobody was shown, or nobody opened."
+    look.table(stories, "business.story_gaps_monthly", "Stories without a reader", words)
