@@ -181,7 +181,7 @@ def test_the_next_night_appears_by_itself(superset, home, browser, tmp_path):
     database = named(superset, "database", "database_name")["Nightshift"]
     slow = {
         "database_id": database, "schema": "business", "queryLimit": 10,
-        "sql": "select max(hash(a.range, b.range) % 1000), (select max(day) from business.active_listeners_daily) as day from range(200000) a, range(50000) b",  # noqa: E501
+        "sql": "select max(hash(a.range, b.range) % 1000), (select max(day) from business.active_listeners_daily) as day from range(200000) a, range(20000) b",  # noqa: E501
     }  # fmt: skip
     answers: list[dict] = []
     asking = threading.Thread(target=lambda: answers.append(superset.ask("sqllab/execute/", slow)["data"][0]))
