@@ -27,10 +27,14 @@ left, right = look.pair()
 with left:
     look.table(gaps, "business.content_gaps_monthly", "Searched for in vain", words)
 with right:
-    stories = data.read(
-        "select section, language, articles, articles_not_shown, articles_not_opened from business.story_gaps_monthly "
-        "where month = ? order by articles_not_opened desc, section, language limit 20",
-        filters.last.replace(day=1),
-    )
-    words = "business.story_gaps_monthly: articles of the month that nobody was shown, or nobody opened."
-    look.table(stories, "business.story_gaps_monthly", "Stories without a reader", words)
+    if data.has("business.story_gaps_monthly"):
+        stories = data.read(
+            "select section, language, articles, articles_not_shown, articles_not_opened "
+            "from business.story_gaps_monthly where month = ? "
+            "order by articles_not_opened desc, section, language limit 20",
+            filters.last.replace(day=1),
+        )
+        words = "business.story_gaps_monthly: articles of the month that nobody was shown, or nobody opened."
+        look.table(stories, "business.story_gaps_monthly", "Stories without a reader", words)
+    else:
+        look.empty("No stories are counted in what is published.", "./nightshift night")
