@@ -60,8 +60,9 @@ EXTRA_CATEGORICAL_COLOR_SCHEMES = [
 def DB_CONNECTION_MUTATOR(uri: URL, params: dict[str, Any], *_: object) -> tuple[URL, dict[str, Any]]:
     """Open a published file where its link points now, read-only.
 
-    Superset opens a connection a question (NullPool), yet DuckDB hands out the open database of a path as long as one
-    question is still running in it: by the link's name that would go on being the night before.
+    Superset opens a connection a question and keeps none (NullPool), so the next question is answered by tonight's file
+    while one that runs keeps the file it began with. An address is below NIGHTSHIFT_HOME; nothing but what is published
+    is opened.
     """
     if uri.get_backend_name() == "duckdb" and uri.database:
         found = (HOME / uri.database).resolve()
