@@ -40,9 +40,9 @@ class Tally:
     half_seen: list[str] = field(default_factory=list)
 
     @property
-    def is_good(self) -> bool:
-        """Nothing differs, nothing is left, nobody saw half of anything."""
-        return not (self.differences or self.leftovers or self.half_seen)
+    def harm(self) -> int:
+        """How much differs, is left over or was seen by half."""
+        return len(self.differences) + len(self.leftovers) + len(self.half_seen)
 
 
 @click.command()
@@ -127,6 +127,7 @@ def _disturb(world: World, stage: Stage, faults: list[str], chances: random.Rand
     place = world.root / "disturbed"
     copy(world.at(stage.after), place)
     reader = Reader(place, versions(world.at(stage.after), world.at(stage.name)))
+    known = tally.harm
     killed = 0
     for name in set(faults) & set(TROUBLES):  # readers come afterwards: a home goes to a small disk and back
         if why := trouble(place, stage, name, world.at(stage.name), chances):
@@ -161,7 +162,7 @@ def _disturb(world: World, stage: Stage, faults: list[str], chances: random.Rand
     ]
     tally.leftovers += [f"{what}: {name}" for name in leftovers(place, world.at(stage.name))]
     tally.half_seen += [f"{what}: {text}" for text in reader.wrong]
-    if tally.is_good:
+    if tally.harm == known:
         remove_folder(place)
     elif place.exists():
         place.rename(world.root / f"kept-{stage.name}-{int(time.time())}")
@@ -217,7 +218,7 @@ def _tell(tallies: dict[str, Tally], seconds: float) -> int:
             warn("chaos", f"{name} does not pass {', '.join(tally.missed)} in this world")
         for text in [*tally.differences[:10], *tally.leftovers[:10], *tally.half_seen[:10]]:
             warn("chaos", text)
-    good = all(tally.is_good for tally in tallies.values())
+    good = not any(tally.harm for tally in tallies.values())
     verdict = "all as if nobody had been killed" if good else "see above"
     done = f"{count(sum(rows[-1][1:3]), 'kill')}, {count(rows[-1][3], 'trouble')} in {duration(seconds)}"
     say("chaos", f"{done}: {verdict}")

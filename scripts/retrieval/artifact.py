@@ -104,6 +104,15 @@ def open_index(path: Path | None = None) -> tuple[tables.TableSearcher, engine.E
     )
 
 
+def _is_whole(path: Path) -> bool:
+    """True if a version is there that this code can read."""
+    try:
+        readable(path)
+    except Stop:
+        return False
+    return True
+
+
 class Maker:
     """Makes the next version beside the current one."""
 
@@ -115,13 +124,7 @@ class Maker:
     @staticmethod
     def _usable() -> Path | None:
         path = current()
-        if path is None:
-            return None
-        try:
-            readable(path)
-        except Stop:
-            return None
-        return path
+        return path if path and _is_whole(path) else None
 
     def make(self) -> tuple[str, Changes, Path | None]:
         """How it was made (``unchanged``, ``updated`` or ``rebuilt``), what differed, and the new version's folder."""
@@ -255,6 +258,11 @@ class Maker:
         }
         replace_json(self._making / MANIFEST, manifest)
         final = shelf() / f"{self._run.name}-{key}"
+        if final != current() and _is_whole(final):  # somebody was killed between its name and its link
+            remove_folder(self._making)
+            point_link(shelf() / CURRENT, final.name)
+            self._remove_old(final)
+            return final
         while final.exists():  # made again after damage: the damaged one is pointed at until this one is
             final = final.with_name(f"{final.name}-again")
         fault_point("index:before-rename")

@@ -148,8 +148,9 @@ def test_killed_anywhere_readers_keep_their_version_and_the_next_run_goes_on(poi
     assert found("night drive") == ["track:1", "track:2"], "the version before is served, whole"
     run_index()
     assert (found("night drive"), found("morning walk")) == (["track:2"], ["track:1"])
-    left = {path.name for path in artifact.shelf().iterdir() if path.name.startswith(".")}
-    assert not left, "nothing half-done lies about"
+    there = {path.name for path in artifact.shelf().iterdir()}
+    assert not [name for name in there if name.startswith(".")], "nothing half-done lies about"
+    assert sorted(name[:12] for name in there) == ["2026-01-01-1", "2026-01-02-1", "current"], "nor a version twice"
 
 
 def test_a_damaged_index_or_one_of_other_code_is_refused_with_what_to_run(
