@@ -46,6 +46,7 @@ EXCUSED = {
     "scripts/retrieval/rivals.py": "tables of its own memory",
     "scripts/sources.py": "the project's own YAML, written by a person at work, compared in make lint",
     "scripts/spark.py": "one list, replaced whole; nothing of Spark's is published",
+    "scripts/superset.py": "the project's own YAML, written by a person at work, compared in the tests",
     "scripts/warehouse.py": "the night's day, written again at the beginning of each build",
 }
 
