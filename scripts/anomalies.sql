@@ -325,7 +325,8 @@ hour_anomalies as (
 
 ),
 
--- The same files again, of a table whose files were never the same before; or nothing at all.
+-- The same files again, of a table whose files were never the same before; or nothing at all. Those of the day before
+-- may be a table that stood still, and show a state a day old; older ones take back what has happened since.
 contents as (
 
     select
@@ -351,7 +352,8 @@ repeats as (
                 and earlier.table_name = contents.table_name
                 and earlier.day < contents.day
                 and earlier.day >= contents.day - 28
-        ) as is_repeat
+        ) as is_repeat,
+        content = lag(content) over (partition by backend, table_name order by day) as is_as_the_day_before
     from contents
 
 ),
@@ -372,7 +374,14 @@ repeat_scores as (
 
 repeat_anomalies as (
 
-    select backend, table_name, day, 'the same files again' as measure, 1.0 as found, 0.0 as expected, 'severe' as severity
+    select
+        backend,
+        table_name,
+        day,
+        'the same files again' as measure,
+        1.0 as found,
+        0.0 as expected,
+        case when is_as_the_day_before then 'mild' else 'severe' end as severity
     from repeat_scores
     where is_repeat and repeats_before = 0 and days_before >= $fewest
 

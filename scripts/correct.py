@@ -23,8 +23,10 @@ from scripts.files import read_json, remove_folder, sync
 from scripts.home import at_home, folder, home
 from scripts.landed import dumps, newest_arrival
 from scripts.landing.inbox import TOTALS
+from scripts.lock import night_lock
 from scripts.preview import UNTESTED, differences_from
 from scripts.scratch import copy_warehouse, json_said, scratch_home, step
+from scripts.warehouse import get_day, warehouse
 
 BOOKS = ("finance", "royalties")
 
@@ -97,8 +99,10 @@ def correct(
     """
     wanted = _correction(table, day, files, arrives.date() if arrives else None)
     planned = _preview(wanted, diff)
-    if planned is None or only_preview:
+    if only_preview:
         return DONE
+    if planned is None:
+        return _go_on(wanted)
     if not yes and not click.confirm("Land it, and build what it touches?"):
         return REFUSED
     return _carry_out(wanted, {entry["model"] for entry in planned})
@@ -232,11 +236,7 @@ def _land(wanted: Correction) -> dict[str, Any] | None:
         warn("correct", said.rstrip())
         raise Stop("it was refused; nothing was built of it", REFUSED)
     if not mine:
-        say(
-            "correct",
-            f"this is what has landed of {wanted.table.label} about {wanted.slot} already; if it is not yet built, "
-            "./nightshift plan says so",
-        )
+        say("correct", f"this is what has landed of {wanted.table.label} about {wanted.slot} already")
         return None
     return max(mine, key=lambda manifest: len(manifest["supersedes"]))
 
@@ -288,13 +288,38 @@ def _carry_out(wanted: Correction, expected: set[str]) -> int:
     fault_point("correct:before-land")
     new = _land(wanted)
     if new is None:
-        return DONE
+        return _go_on(wanted)
     say("correct", f"landed as dump {new['dump_id']} of {wanted.arrives}; the dump before is kept, superseded")
     if wanted.arrives > known:
         say("correct", f"the night of {wanted.arrives} builds it: ./nightshift night")
         return DONE
     fault_point("correct:before-build")
-    code, said = step(["build", "--on", str(max(wanted.arrives, known))])
+    return _build(max(wanted.arrives, known), expected)
+
+
+def _go_on(wanted: Correction) -> int:
+    """Build what an interrupted correction landed and did not build."""
+    with night_lock("correct"), warehouse() as connection:
+        built = get_day(connection)
+    landed_on = max(
+        dump.arrived_on
+        for dump in dumps()
+        if (dump.backend, dump.table) == (wanted.table.backend, wanted.table.name)
+        and dump.manifest().get("slot") == wanted.slot
+    )
+    if built is None or landed_on > str(built):
+        say("correct", f"the night of {landed_on} builds it: ./nightshift night")
+        return DONE
+    planned = _plan(["--on", str(built)])["models"]
+    if not planned:
+        say("correct", "and what it touches is built")
+        return DONE
+    return _build(built, {entry["model"] for entry in planned})
+
+
+def _build(on_day: date, expected: set[str]) -> int:
+    """Build as of a day, and say what was made anew."""
+    code, said = step(["build", "--on", str(on_day)])
     if code not in (DONE, FAILED):
         warn("correct", said.rstrip())
         raise Stop("it is landed, but the build stopped; run ./nightshift build", code)

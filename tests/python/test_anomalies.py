@@ -203,10 +203,10 @@ def test_what_is_odd_is_told_in_words_and_to_whoever_reads_what_is_made_of_it(sh
     assert shop.ops.execute(stops, [shop.today]).fetchone() == (0,), "the past is told, it stops nothing"
 
 
-def test_the_snapshot_of_yesterday_sent_again_is_found(shop):
-    yesterday = shop.today - timedelta(days=1)
-    shop.ship(shop.today, content=f"stock{yesterday:%Y%m%d}")
-    assert shop.odd(shop.today) == {("stock", "the same files again"): "severe"}
+@pytest.mark.parametrize(("age", "severity"), [(1, "mild"), (2, "severe"), (20, "severe")])
+def test_an_earlier_snapshot_sent_again_is_found_and_stops_the_night_where_it_takes_something_back(shop, age, severity):
+    shop.ship(shop.today, content=f"stock{shop.today - timedelta(days=age):%Y%m%d}")
+    assert shop.odd(shop.today) == {("stock", "the same files again"): severity}
 
 
 def test_the_log_of_yesterday_sent_again_lands_nothing_and_is_missed(shop):

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -99,12 +100,13 @@ def test_a_dump_is_replaced_after_a_preview_and_an_empty_warehouse_comes_out_the
     assert sorted((project.home / "landing").rglob("_manifest.json")) == landed
     assert not list((project.home / "inbox").rglob("*corrected*")) and not list((project.home / "scratch").iterdir())
 
+    assert project.run(*command, "--yes", fault="correct:before-build").returncode == -signal.SIGKILL
     done = project.run(*command, "--yes")
     assert done.returncode == DONE, done.stdout + done.stderr
-    assert "which the preview did not say" not in done.stderr
+    assert "is what has landed" in done.stdout and "which the preview did not say" not in done.stderr
     assert project.rebuilt()["fct_plays"] == project.rebuilt()["listening_daily"] == [DAYS[1]]
     assert project.hashes() == before, "readers see it with the next publication"
-    assert "is what has landed" in project.run(*command, "--yes").stdout
+    assert "what it touches is built" in project.run(*command, "--yes").stdout
 
     replayed = project.run("replay")
     assert replayed.returncode == DONE, replayed.stdout + replayed.stderr
