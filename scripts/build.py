@@ -16,7 +16,7 @@ import duckdb
 
 from scripts import anomalies, console, deferred, fingerprint
 from scripts.console import DONE, FAILED, USAGE, Stop, count, duration, say
-from scripts.dbt_process import Run, last_manifest, manifest, nodes_below, plan_dbt, run_dbt
+from scripts.dbt_process import Run, dbt_ahead, last_manifest, manifest, nodes_below, plan_dbt, run_dbt
 from scripts.estimate import estimate, learn
 from scripts.faults import fault_point
 from scripts.files import read_json, replace_json
@@ -115,7 +115,8 @@ def build(
     if defer_rebuilds and (select or exclude or full_tests):
         raise Stop("--defer-rebuilds is for a build of everything", USAGE)
     began = time.monotonic()
-    with night_lock("build") as lock:
+    told = {"NIGHTSHIFT_TEST_ALL": "1"} if full_tests else {}
+    with night_lock("build") as lock, dbt_ahead(lock, extra=told) as dbt:
         day = as_date(on_day) or newest_arrival()
         with warehouse() as connection:
             prepare(connection, day)
@@ -144,7 +145,7 @@ def build(
         if standing.nodes:
             names = [node.split(".")[-1] for node in standing.nodes]
             left_out += ["--indirect-selection", "empty", "--exclude", *names]
-        run = run_dbt(["build", *selection, *left_out], lock, {"NIGHTSHIFT_TEST_ALL": "1"} if full_tests else None)
+        run = run_dbt(["build", *selection, *left_out], lock, ahead=dbt)
         fault_point("build:after-dbt")
         if not selection and not leaves_unit_tests and _unit_tests_passed(run):
             replace_json(folder("warehouse") / UNIT_TESTS, {"passed": definitions})

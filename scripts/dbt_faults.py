@@ -1,18 +1,15 @@
-"""dbt that dies by SIGKILL at a named statement: ``python -m scripts.dbt_faults build …`` with ``NIGHTSHIFT_FAULT``.
+"""dbt that dies by SIGKILL at a named statement, when ``NIGHTSHIFT_FAULT`` names a point of the build.
 
-Inside dbt there is no Python of ours to put a fault point into; its points are statements, told by a pattern. The step
-``build`` starts this instead of dbt when one of them is asked for, and at no other time.
+Inside dbt there is no Python of ours to put a fault point into; its points are statements, told by a pattern.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 
 from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
-from dbt.cli.main import cli
 
-from scripts.faults import DBT_POINTS, fault_point, wanted_fault
+from scripts.faults import DBT_POINTS, fault_point
 
 
 def arm(name: str) -> None:
@@ -34,9 +31,3 @@ def arm(name: str) -> None:
         return result
 
     DuckDBCursorWrapper.execute = deadly
-
-
-if __name__ == "__main__":
-    arm(wanted_fault())
-    sys.argv[0] = "dbt"
-    cli()

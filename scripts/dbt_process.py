@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from scripts.console import STOPPED, Stop
-from scripts.faults import DBT_POINTS, wanted_fault
 from scripts.home import PROJECT, folder, home
 from scripts.lock import hand_down
 
@@ -91,17 +90,20 @@ def nodes_below(nodes: Iterable[str], project: Mapping[str, Any]) -> set[str]:
 
 
 @contextmanager
-def dbt_ahead(lock: int, project: Path = PROJECT) -> Iterator[subprocess.Popen[str]]:
+def dbt_ahead(
+    lock: int, project: Path = PROJECT, extra: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """A dbt that gets ready while its caller does something else; to be handed to ``run_dbt`` once.
 
     It is for the home of this moment. If nobody needs it, or its caller dies, it ends.
     """
-    process = _start([sys.executable, "-m", "scripts.dbt_ahead"], lock, {}, project)
+    process = _start(lock, extra or {}, project)
     try:
         yield process
     finally:
         with suppress(BrokenPipeError):
             process.stdin.close()
+        process.terminate()
         process.wait()
 
 
@@ -117,13 +119,11 @@ def run_dbt(
     artifact.unlink(missing_ok=True)
     wanted = ["--log-format", "json", "--log-level-file", "none", *arguments]
     wanted += ["--target", target, "--target-path", str(target_path())]
-    process = ahead or _start([*_dbt(), *wanted], lock, extra or {}, PROJECT)
-    with process:
+    with ahead or _start(lock, extra or {}, PROJECT) as process:
         try:
-            if ahead:
-                with suppress(BrokenPipeError):  # it died; what it said last follows
-                    process.stdin.write(json.dumps(wanted) + "\n")
-                    process.stdin.flush()
+            with suppress(BrokenPipeError):  # it died; what it said last follows
+                process.stdin.write(json.dumps(wanted) + "\n")
+                process.stdin.flush()
             messages = list(_watch(process))
         except BaseException:
             process.terminate()
@@ -136,12 +136,12 @@ def run_dbt(
     return Run(process.returncode, list(_results(artifact)), messages)
 
 
-def _start(command: Sequence[str], lock: int, extra: Mapping[str, str], project: Path) -> subprocess.Popen[str]:
-    """A child that shares the lock, in a project's folder."""
+def _start(lock: int, extra: Mapping[str, str], project: Path) -> subprocess.Popen[str]:
+    """A dbt that shares the lock, in a project's folder, and waits to be told what to do."""
     shared = hand_down(lock)
     path = os.pathsep.join(filter(None, [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
-        command,
+        [sys.executable, "-m", "scripts.dbt_ahead"],
         cwd=project,
         env={**shared.pop("env"), **_environment(), "PYTHONPATH": path, **extra},
         stdin=subprocess.PIPE,
@@ -156,13 +156,6 @@ def plan_dbt(lock: int, selection: Sequence[str] = ()) -> Run:
     """Have dbt write to ``ops.plan`` what a build would make anew; nothing is built or tested."""
     arguments = ["build", *selection, "--exclude-resource-type", "test", "unit_test"]
     return run_dbt(arguments, lock, {"NIGHTSHIFT_PLAN": "1"})
-
-
-def _dbt() -> list[str]:
-    """The command: dbt itself, or dbt that dies at a named statement, when a fault of the build is asked for."""
-    if wanted_fault() in DBT_POINTS:
-        return [sys.executable, "-m", "scripts.dbt_faults"]
-    return [str(Path(sys.executable).with_name("dbt"))]
 
 
 def _environment() -> dict[str, str]:

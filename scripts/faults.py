@@ -29,6 +29,7 @@ POINTS: dict[str, str] = {
     "vault:before-erasure": "somebody's row is deleted, not committed",
     "vault:after-erasure": "somebody is forgotten, the write-ahead log not yet emptied",
     "vault:before-record": "people are forgotten, the landing does not know",
+    "vault:after-record": "the landing knows, the vault still has its note of them",
     "vault:before-rotation": "the keys are encrypted anew, not committed",
     "vault:before-key": "a key file lies beside its place",
     "vault:after-rotation": "the vault opens by the new key, which lies beside the old one",

@@ -79,12 +79,14 @@ def erase(account: str | None, requests: bool, on: datetime) -> None:
             wanted = {f"by hand {day} {pseudonym}": pseudonym} if pseudonym not in (None, ERASED) else {}
         else:
             wanted = due(day)
-        done = [
-            {"request_id": r, "erased_on": day, "account_id": p, "vault_rows": opened.erase(p, day)}
-            for r, p in sorted(wanted.items())
-        ]
-    fault_point("vault:before-record")
-    commit("erasures", done, day)
+        for request, person in sorted(wanted.items()):
+            opened.erase(person, day, request)
+        known = _on_record()
+        done = [erasure for erasure in opened.unrecorded() if erasure["request_id"] not in known]
+        fault_point("vault:before-record")
+        commit("erasures", done, day)
+        fault_point("vault:after-record")
+        opened.recorded()
     say("vault", f"{count(len(done), 'erasure')} carried out" if done else "nobody to forget")
 
 
@@ -98,8 +100,15 @@ def due(day: date) -> dict[str, str]:
     with landing_lock("vault erase", 600), Store() as store:
         for table in tables:
             asked |= _rows(store, table, (table.key[0], table.persons[0].name), day)
-        done = _rows(store, backends["nightshift"].tables["erasures"], ("request_id", "account_id"), date.max)
+    done = _on_record()
     return {request: person for request, person in asked.items() if request not in done and person != ERASED}
+
+
+def _on_record() -> set[str]:
+    """The requests whose erasure has landed."""
+    table = load_all()["nightshift"].tables["erasures"]
+    with landing_lock("vault erase", 600), Store() as store:
+        return set(_rows(store, table, ("request_id", "account_id"), date.max))
 
 
 def _rows(store: Store, table: Table, columns: tuple[str, str], day: date) -> dict[str, str]:

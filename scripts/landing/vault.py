@@ -40,6 +40,9 @@ create table if not exists persons (
 ) without rowid;
 create table if not exists sources (source text primary key, as_of text not null) without rowid;
 create table if not exists tombstones (lookup blob primary key, erased_on text not null) without rowid;
+create table if not exists unrecorded (
+    request_id text primary key, erased_on text not null, account_id text not null, vault_rows integer not null
+) without rowid;
 """
 
 
@@ -155,20 +158,32 @@ class Vault:
                 found[pseudonym] = {k: v for part in sorted(by_source, key=_as_of) for k, v in part["values"].items()}
         return found
 
-    def erase(self, pseudonym: str, erased_on: date) -> int:
-        """Forget somebody: delete the row and its key, leave a tombstone. Returns the rows deleted (0: not known)."""
+    def erase(self, pseudonym: str, erased_on: date, request_id: str) -> None:
+        """Forget somebody: delete the row and its key, leave a tombstone, and a note until it is on record."""
         cursor = self.database.cursor()
         cursor.execute("begin immediate")
         row = cursor.execute("select lookup from persons where pseudonym = ?", (pseudonym,)).fetchone()
         if row:
             cursor.execute("insert or ignore into tombstones values (?, ?)", (row[0], str(erased_on)))
             cursor.execute("delete from persons where lookup = ?", row)
+        note = (request_id, str(erased_on), pseudonym, 1 if row else 0)
+        cursor.execute("insert or ignore into unrecorded values (?, ?, ?, ?)", note)
         fault_point("vault:before-erasure")
         cursor.execute("commit")
         fault_point("vault:after-erasure")
         # What was deleted must not survive in the write-ahead log either.
         cursor.execute("pragma wal_checkpoint(truncate)")
-        return 1 if row else 0
+
+    def unrecorded(self) -> list[dict[str, object]]:
+        """Erasures carried out of which nobody has said that they are on record, as rows of that record."""
+        columns = "request_id, erased_on, account_id, vault_rows"
+        rows = self.database.execute(f"select {columns} from unrecorded order by request_id").fetchall()
+        return [dict(zip(columns.split(", "), row, strict=True)) for row in rows]
+
+    def recorded(self) -> None:
+        """All that is carried out is on record."""
+        self.database.execute("delete from unrecorded")
+        self.database.execute("pragma wal_checkpoint(truncate)")
 
     def pseudonym_of(self, identity: str) -> str | None:
         """The pseudonym of an id that is known, ``erased``, or None; nobody is added."""
