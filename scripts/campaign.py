@@ -166,7 +166,7 @@ def new(name: str, topic: str) -> int:
     topics = _topics()
     if topics and topic not in topics:
         raise Stop(f"members agree to {', '.join(topics)}; {topic} is none of them (backends/members.yml)", USAGE)
-    making = place.with_name(f".{name}")
+    making = PROJECT / "target" / f"campaign-{name}"  # not among the campaigns, where dbt would find it half made
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)
     for file, text in skeleton.files(name, topic).items():

@@ -37,6 +37,7 @@ STATE = (
     "warehouse",
 )
 # Made by the simulator; there is a truth only where it ran.
+# The truth goes last: by it the rest is known to be the simulator's, also after a clean that was killed.
 SIMULATED = ("inbox", "truth")
 
 
@@ -56,7 +57,7 @@ def clean(yes: bool) -> int:
         raise Stop(f"{home()} holds the landing of backends that are not simulated; say --yes if it may go", USAGE)
     freed = 0
     with all_locks("clean", wait_seconds=0):
-        for name in (*(SIMULATED if is_simulated else ()), *STATE):
+        for name in (*STATE, *(SIMULATED if is_simulated else ())):
             folder = home() / name
             if folder.exists():
                 fault_point("clean:before-folder")

@@ -69,20 +69,23 @@ STAGES = (
     Stage("night", ("night", "--on", NIGHT), ("night:*",), "base", is_slow=True),
 )
 
-# Points that no step above passes in this world, by what they begin with: the test that kills there, if one does.
+# Points that no step above passes in this world, by what they begin with: the test that kills there.
 ELSEWHERE = {
     "approve:": "test_finance_posting", "backup:": "test_backup", "build:seed": "test_ledger_kills",
-    "close:": "test_finance_posting", "close-royalties:": "test_royalties_closing", "decide:": "test_risk_kills",
-    "deliver:": "test_deliver", "export:": "test_royalties_closing",
-    "fraud-export:": "test_risk_kills", "gc:": "test_gc", "prepare:": "test_finance_posting",
-    "registry:": "test_registry", "restore:": "test_backup", "sink:": "test_sink",
-    "statements:": "test_royalties_closing", "train:": "test_risk_kills",
+    "campaign:": "test_campaigns", "ci:": "test_ci", "clean:": "test_clean", "close:": "test_finance_posting",
+    "close-royalties:": "test_royalties_closing", "correct:": "test_correct", "decide:": "test_risk_kills",
+    "deferred:": "test_deferred", "deliver:": "test_deliver", "docs:": "test_night",
+    "export:": "test_royalties_closing",
+    "fraud-export:": "test_risk_kills", "gc:": "test_gc", "land:extracted": "test_land_postgres",
+    "land:postgres": "test_land_postgres", "prepare:": "test_finance_posting", "rebuild:": "test_deferred",
+    "registry:": "test_registry", "restore:": "test_backup", "scratch:": "test_correct", "sink:": "test_sink",
+    "statements:": "test_royalties_closing", "train:": "test_risk_kills", "vault:": "test_vault",
 }  # fmt: skip
 
 
 def killed_by(point: str) -> str:
     """The step of chaos, or else the test, that kills at a point; empty if neither does."""
-    step = next((stage.name for stage in STAGES if point in stage.named()), None)
+    step = next((stage.name for stage in STAGES if point in stage.named()), "")
     return step or next((test for start, test in ELSEWHERE.items() if point.startswith(start)), "")
 
 

@@ -172,6 +172,23 @@ def forked(command, point, *arguments):
 
 
 @pytest.mark.nightly
+@pytest.mark.parametrize(
+    ("point", "how"),
+    [("backup:before-remove", ("--keep", "1")), ("backup:before-forgetting", ("--vault-days", "0"))],
+)
+def test_what_an_old_backup_is_to_lose_is_gone_after_the_next(living, tmp_path, point, how):
+    target = tmp_path / "backups"
+    run(backup, "--to", target)
+    forked(backup, point, "--to", target, *how)
+    assert run(backup, "--to", target, *how) == (DONE, "")
+    made = [path for path in sorted(target.iterdir()) if path.is_dir() and not path.is_symlink()]
+    with_vault = [path.name for path in made if (path / "vault").exists()]
+    assert with_vault == [made[-1].name]
+    assert len(made) == (1 if point == "backup:before-remove" else len(made))
+    assert run(backup, "--verify", "--to", target) == (DONE, "")
+
+
+@pytest.mark.nightly
 @pytest.mark.parametrize("point", ["backup:after-file#5", "backup:before-rename", "backup:before-link"])
 def test_a_killed_backup_is_none_and_the_next_is_whole(living, tmp_path, elsewhere, monkeypatch, point):
     (tmp_path / "backups").mkdir()

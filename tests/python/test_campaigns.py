@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -266,6 +271,20 @@ def test_the_interval_of_a_difference_is_newcombes(models):
     shown = "difference, round(difference_low, 4), round(difference_high, 4)"
     found = models.rows(f"select {shown} from ({node['compiled_code']})")
     assert [float(value) for value in found[0]] == [0.2, 0.0524, 0.3339]
+
+
+def test_a_new_campaign_killed_before_it_has_its_name_is_begun_anew(tmp_path):
+    for part in ("backends", "models/staging", "macros"):
+        shutil.copytree(campaign_step.PROJECT / part, tmp_path / part)
+    (tmp_path / "campaigns").mkdir()
+    environment = {**os.environ, "NIGHTSHIFT_PROJECT": str(tmp_path), "NIGHTSHIFT_FAULT": "campaign:before-rename"}
+    command = [sys.executable, "-m", "scripts.nightshift", "campaign", "new", "birthday"]
+    place = {"cwd": campaign_step.PROJECT, "capture_output": True, "text": True}
+    assert subprocess.run(command, env=environment, **place).returncode == -signal.SIGKILL
+    assert campaigns.load_all(tmp_path) == {}
+    done = subprocess.run(command, env={**environment, "NIGHTSHIFT_FAULT": ""}, **place)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "campaigns").iterdir()] == ["birthday"]
 
 
 def test_a_new_campaign_is_one_folder_that_reads_well(tmp_path, monkeypatch):

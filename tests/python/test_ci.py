@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 
 import pytest
@@ -51,6 +52,7 @@ def test_a_branch_is_built_beside_main_s_warehouse_and_reviewed(tmp_path):
     before = project.hashes()
 
     project.edit(LISTENING, "count(*) as plays", "count(*) + case when count(*) > 2 then 1 else 0 end as plays")
+    assert project.run("ci", "--against", "main", fault="ci:before-rename").returncode == -signal.SIGKILL
     done, text = review(project)
     assert "build and test | passed" in text and "compile and plan | passed" in text, done.stdout + done.stderr
     assert "| `listening_daily` | SQL | 2026-01-01 … 2026-01-03 (3 days) | 3 |" in text

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -34,6 +38,16 @@ def test_every_folder_that_a_step_makes_is_known():
 
 
 def test_nothing_is_left(home):
+    assert clean.main([], standalone_mode=False) == 0
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", [1, 2, len(STATE) + 1, len(STATE) + 2])
+def test_killed_anywhere_the_next_one_takes_what_is_left(home, folder):
+    environment = {**os.environ, "NIGHTSHIFT_FAULT": f"clean:before-folder#{folder}"}
+    command = [sys.executable, "-m", "scripts.nightshift", "clean"]
+    assert subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode == -signal.SIGKILL
+    assert (home / "truth").exists()
     assert clean.main([], standalone_mode=False) == 0
     assert list(home.iterdir()) == []
 

@@ -100,7 +100,10 @@ def test_a_dump_is_replaced_after_a_preview_and_an_empty_warehouse_comes_out_the
     assert sorted((project.home / "landing").rglob("_manifest.json")) == landed
     assert not list((project.home / "inbox").rglob("*corrected*")) and not list((project.home / "scratch").iterdir())
 
-    assert project.run(*command, "--yes", fault="correct:before-build").returncode == -signal.SIGKILL
+    for point in ("scratch:copied", "correct:before-rename", "correct:before-land", "correct:before-build"):
+        visit = "#2" if point == "correct:before-rename" else ""  # the first is that of the preview
+        assert project.run(*command, "--yes", fault=f"{point}{visit}").returncode == -signal.SIGKILL, point
+        assert project.hashes() == before, point
     done = project.run(*command, "--yes")
     assert done.returncode == DONE, done.stdout + done.stderr
     assert "is what has landed" in done.stdout and "which the preview did not say" not in done.stderr

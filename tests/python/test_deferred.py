@@ -9,7 +9,7 @@ import signal
 import pytest
 from test_night import Project, make
 
-from scripts.console import DONE, FAILED
+from scripts.console import DONE, FAILED, STOPPED
 
 pytestmark = pytest.mark.nightly
 
@@ -22,8 +22,8 @@ def day(number: int) -> str:
     return f"2026-01-{number:02}"
 
 
-def nights(project: Project, *arguments: str, code: int = DONE) -> str:
-    done = project.run("night", *arguments)
+def nights(project: Project, *arguments: str, code: int = DONE, fault: str = "") -> str:
+    done = project.run("night", *arguments, fault=fault)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 
@@ -79,6 +79,14 @@ def test_tonight_s_news_is_there_under_the_old_definition_whole(waiting):
     assert not any(mart["is_late"] for mart in status["published"]["marts"])
     assert "Held back    new definitions of 2 tables since 2026-01-10, not begun" in waiting.run("status").stdout
     assert waiting.run("night", "--defer-rebuilds").stdout.count("nothing new") == 1
+
+
+def test_killed_before_it_is_built_the_next_night_holds_the_same_back(before, waiting, tmp_path):
+    project = clone(before, tmp_path / "project")
+    nights(project, "--defer-rebuilds", code=STOPPED, fault="deferred:before-build")
+    nights(project, "--defer-rebuilds")
+    assert shown(project) == shown(waiting)
+    assert project.hashes() == waiting.hashes()
 
 
 def test_a_small_change_is_made_tonight(before, tmp_path):

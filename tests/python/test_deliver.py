@@ -322,6 +322,10 @@ def check(world: MailEstate, server: Server, people: dict[str, str], addresses: 
         ("deliver:after-data#5", 1),
         ("deliver:after-outcome#5", None),
         ("deliver:after-commit", 0),
+        *(
+            pytest.param(f"deliver:{point}", 0, marks=pytest.mark.nightly)
+            for point in ("after-land", "before-ledger#5", "after-intent#5", "before-outcome#5", "before-commit")
+        ),
     ],
 )
 def test_a_sender_killed_at_a_named_point(world, server, point, unknown):

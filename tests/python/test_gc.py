@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import time
 from datetime import date, timedelta
 
@@ -89,7 +90,8 @@ def test_what_a_replay_needs_goes_only_when_the_yaml_says_so(old, monkeypatch, t
     assert not old.land().landed
 
 
-def test_what_nobody_has_touched_goes(estate, monkeypatch, tmp_path):
+@pytest.mark.parametrize("point", ["", "gc:before-remove#2"])
+def test_what_nobody_has_touched_goes(estate, monkeypatch, tmp_path, point):
     keep(tmp_path, monkeypatch)
     for name in ("logs/a.log", "spill/duckdb_temp_1.tmp", "target/compiled/old.sql", "target/manifest.json"):
         for age, prefix in ((40, "old"), (0, "new")):
@@ -97,6 +99,8 @@ def test_what_nobody_has_touched_goes(estate, monkeypatch, tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(name)
             os.utime(path, (time.time() - age * 86_400,) * 2)
+    if point:
+        forked(gc, point)
     run(gc)
     left = {name.split("/")[-1] for name in files(estate.home, "logs", "spill", "target")}
     assert left == {"new-a.log", "new-duckdb_temp_1.tmp", "new-old.sql", "new-manifest.json", "old-manifest.json"}
@@ -177,6 +181,8 @@ def test_a_compacted_ledger_knows_as_much_as_before(tmp_path):
                 project.edit("models/marts/business/listening_daily.sql", "count(*) as plays", "count(*) + 0 as plays")
             assert project.run("night").returncode == DONE
     rows = [_rows(compacted)]
+    assert compacted.run("gc", fault="gc:inside-compaction#2").returncode == -signal.SIGKILL
+    assert _rows(compacted) == rows[0]
     done = compacted.run("gc")
     assert done.returncode == DONE, done.stdout + done.stderr
     rows.append(_rows(compacted))

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -13,6 +17,7 @@ import psycopg
 import pytest
 from estate import DAY, Estate
 
+from scripts.home import PROJECT
 from scripts.landing import postgres as live
 
 SHOP = """
@@ -228,6 +233,27 @@ def test_what_the_database_lacks_is_named(shop, estate, monkeypatch):
     assert [m["table"] for m in report.landed] == ["events"]
     monkeypatch.delenv("SHOP_DSN")
     assert "SHOP_DSN is not set" in estate.land(date(2026, 1, 11)).refused[0][1]
+
+
+@pytest.mark.parametrize("point", ["postgres-table", "postgres-table#2", "extracted", "extracted#3"])
+def test_killed_between_two_tables_nothing_is_visible_and_the_next_landing_has_all(shop, postgres, estate, point):
+    if point.startswith("extracted"):
+        files = 'source: {kind: pg_dump, schema: public, files: "shop*"}'
+        estate.describe("shop", SHOP.replace("source: {kind: postgres, dsn_env: SHOP_DSN, schema: public}", files))
+        estate.ship("shop", "shop.dump", postgres.run("pg_dump", "-Fc", "shop"))
+    environment = {
+        **os.environ,
+        "NIGHTSHIFT_PROJECT": str(estate.project),
+        "PYTHONPATH": str(PROJECT),
+        "NIGHTSHIFT_FAULT": f"land:{point}",
+    }
+    command = [sys.executable, "-m", "scripts.nightshift", "land", "--on", str(DAY)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    assert [estate.manifests(f"shop.{t}") for t in ("accounts", "savings", "events")] == [[], [], []]
+    report = estate.land(DAY)
+    assert (report.refused, len(report.landed)) == ([], 3)
+    assert not [path for path in (estate.home / "landing/.staging").rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("form", ["plain", "plain.gz", "custom"])

@@ -126,7 +126,7 @@ def test_killed_after_a_view_was_made_and_before_its_readers(ledger):
         ('COPY "warehouse"."seeds"."thresholds"', "after"),
         (r"insert into ops.definitions[^;]*'thresholds', '[0-9a-f]{32}'", "before"),
     ],
-    ids=["while it is loaded", "when it is loaded"],
+    ids=["build:seed-loaded", "before it is recorded"],
 )
 def test_a_seed_set_back_after_a_kill(ledger, statement, when):
     """The table holds, or may hold, what the new file says; the old file is loaded again although it is known."""

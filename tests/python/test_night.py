@@ -311,6 +311,16 @@ def test_a_second_night_is_told_who_is_running(project):
         assert f"Running      `night` (process {holder})" in project.run("status").stdout
 
 
+def test_documentation_killed_before_it_takes_its_place_leaves_the_page_that_is_there(project):
+    page = project.home / "site/index.html"
+    page.parent.mkdir(exist_ok=True)
+    page.write_text("the page of before")
+    assert project.run("docs", fault="docs:before-replace").returncode == -signal.SIGKILL
+    assert page.read_text() == "the page of before"
+    assert project.run("docs").returncode == DONE
+    assert "listening_daily" in page.read_text()
+
+
 @pytest.mark.parametrize(("asked", "erased"), [({}, DONE), ({"r1": "p1"}, DONE), ({"r1": "p1"}, STOPPED)])
 def test_who_asked_is_forgotten_between_landing_and_building(tmp_path, monkeypatch, asked, erased):
     called = []
