@@ -62,6 +62,7 @@ def fraud_export() -> int:
         if serving is None:
             raise Stop("no version of fraud serves; run `./nightshift train fraud` first")
         version = registry.load(fraud.MODEL, serving)
+        fraud.check_version(serving, version.record)
         files = {name: version.read(name) for name in version.record["files"]}
         scorer = fraud.Scorer.of(files)
         shelf = folder("exports") / "fraud_model"

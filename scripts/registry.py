@@ -69,7 +69,9 @@ class Decision:
 
 
 def register(model: str, files: Mapping[str, bytes], record: Mapping[str, Any], trained_to: date) -> Version:
-    """Put a version on the disk, whole or not at all. The same content again is the same version: nothing happens."""
+    """Put a version on the disk, whole or not at all. The same content again is the same version: nothing happens,
+    unless it was damaged meanwhile.
+    """
     full = {
         **record,
         "model": model,
@@ -82,7 +84,12 @@ def register(model: str, files: Mapping[str, bytes], record: Mapping[str, Any], 
     shelf.mkdir(exist_ok=True)
     final = shelf / version
     if final.exists():
-        return load(model, version)
+        try:
+            return load(model, version)
+        except Damaged:
+            # what somebody did to it is set aside: what was registered takes its place again
+            shutil.rmtree(shelf / f".damaged-{version}", ignore_errors=True)
+            final.rename(shelf / f".damaged-{version}")
     making = shelf / f".making-{version}"
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir()
@@ -156,7 +163,8 @@ def decide(
     """Commit a decision of ``on``. It holds from the next day, so that a night built again sees what it saw before."""
     from scripts.land import commit
 
-    load(model, version)
+    if action != "demote":  # what is damaged must not stay champion for that
+        load(model, version)
     before = decisions(model)
     same_day = sum(decision.decided_at.date() == on for decision in before)
     commit(

@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 
 from scripts import gate, registry
-from scripts.console import DONE, USAGE, Stop, say, timed
+from scripts.console import DONE, USAGE, Stop, say, timed, warn
 from scripts.faults import fault_point
 from scripts.home import PROJECT
 from scripts.landed import newest_arrival
@@ -29,6 +29,8 @@ DUE_AGE_DAYS = 28
 FEWEST_FRAUDS = 5
 CARDS_A_DAY = 10  # accounts a day that a desk is compared by
 DUE_DRIFT = 0.25
+FEWEST_RECENT = 200  # payments, to say that something is distributed otherwise
+SCORE = "score"  # beside the features in a record's distributions
 CODE = ("scripts/models/fraud.py", "scripts/models/trees.py", "scripts/models/linear.py",
         "macros/risk/payment_features.sql",
         "macros/risk/account_windows.sql", "macros/risk/terminal_windows.sql", "macros/risk/windows.sql")  # fmt: skip
@@ -112,8 +114,8 @@ def metrics(rows: fraud.Rows, score: np.ndarray) -> dict[str, float | None]:
 
 def scores(version: registry.Version, rows: fraud.Rows) -> np.ndarray:
     """A registered version's scores of rows."""
+    fraud.check_version(version.name, version.record)
     scorer = scorer_of(version)
-    fraud.check_features(scorer.model.features, rows.names)
     return scorer.score(rows.values[:, [rows.names.index(name) for name in scorer.model.features]])
 
 
@@ -179,7 +181,7 @@ def train(model: str, on: datetime | None, may_promote: bool) -> int:
             "by_month": _by_month(later, later_score),
             "by_country": _by_segment(later, later_score),
             "calibration": measures.calibration(later.truth, later_score) if len(later) else [],
-            "distribution": _distribution(rows),
+            "distribution": _distribution(rows, later_score),
         }
         version = registry.register(model, files, record, spans.trained_to)
         say("train", f"registered {model}/{version.name}")
@@ -202,14 +204,16 @@ def decide(
     if serving == challenger.name:
         return gate.Verdict(False, "it serves already", {}), serving
     second = scores(challenger, later)
-    if serving is None:
+    hindered = serving and _hindered(model, serving)
+    if serving is None or hindered:
         found = metrics(later, second)
         frauds = int(later.truth.sum())
         good = (found["auc_roc"] or 0) > 0.6 and (found["average_precision"] or 0) > 3 * (found["fraud_rate"] or 1)
         if frauds < FEWEST_FRAUDS:
-            return gate.Verdict(False, f"only {frauds} frauds to measure on, {FEWEST_FRAUDS} are needed", {}), None
-        word = "the first, and better than chance" if good else "no better than chance"
-        return gate.Verdict(good, f"{word}: average precision {found['average_precision']}", {}), None
+            return gate.Verdict(False, f"only {frauds} frauds to measure on, {FEWEST_FRAUDS} are needed", {}), serving
+        word = "better than chance" if good else "no better than chance"
+        before = f"the champion cannot score ({hindered})" if hindered else "the first"
+        return gate.Verdict(good, f"{before}, and {word}: average precision {found['average_precision']}", {}), serving
     champion = registry.load(model, serving)
     unseen = later.day > (champion.trained_to - date(1970, 1, 1)).days
     rows, second = later.take(unseen), second[unseen]
@@ -232,6 +236,17 @@ def decide(
     newer = challenger.trained_to > champion.trained_to
     segments = _segments(rows, first, second)
     return gate.judge(measured, len(accounts), newer=newer, segments=segments), serving
+
+
+def _hindered(model: str, serving: str) -> str:
+    """Why the champion cannot score: it is damaged, or made of features that are gone; empty if it can."""
+    try:
+        version = registry.load(model, serving)
+        if model == fraud.MODEL:
+            fraud.check_version(serving, version.record)
+    except Stop as problem:
+        return str(problem)
+    return ""
 
 
 def _segments(
@@ -284,15 +299,20 @@ def _by_segment(rows: fraud.Rows, score: np.ndarray) -> dict[str, Mapping[str, f
     }
 
 
-def _distribution(rows: fraud.Rows) -> dict[str, dict[str, Any]]:
-    """Each feature's quantiles in training and the share that was missing, for drift to be measured against."""
-    found = {}
-    for position, name in enumerate(rows.names):
-        values = rows.values[:, position]
-        known = values[~np.isnan(values)]
-        quantiles = [round(float(v), 6) for v in np.quantile(known, np.linspace(0, 1, 201))] if len(known) else []
-        found[name] = {"missing": round(1 - len(known) / len(values), 6), "quantiles": quantiles}
-    return found
+def _distribution(rows: fraud.Rows, later_score: np.ndarray) -> dict[str, dict[str, Any]]:
+    """How each feature was distributed in training, and the score right after it, for drift to be measured against.
+
+    Of what it learned from a model is too sure: scores of that would be another distribution from the first day on.
+    """
+    found = {name: _spread(rows.values[:, position]) for position, name in enumerate(rows.names)}
+    return {**found, SCORE: _spread(later_score)} if len(later_score) >= FEWEST_RECENT else found
+
+
+def _spread(values: np.ndarray) -> dict[str, Any]:
+    """Quantiles of what is known and the share that is missing."""
+    known = values[~np.isnan(values)]
+    quantiles = [round(float(v), 6) for v in np.quantile(known, np.linspace(0, 1, 201))] if len(known) else []
+    return {"missing": round(1 - len(known) / len(values), 6), "quantiles": quantiles}
 
 
 def drift(was: Mapping[str, Any], now: np.ndarray) -> float:
@@ -321,6 +341,8 @@ def reasons_due(model: str, day: date, connection: duckdb.DuckDBPyConnection) ->
         return ["no version serves"]
     try:
         version = registry.load(model, serving)
+        if model == fraud.MODEL:
+            fraud.check_version(serving, version.record)
     except Stop as problem:
         return [str(problem)]
     if model == recommending.MODEL:
@@ -332,16 +354,11 @@ def reasons_due(model: str, day: date, connection: duckdb.DuckDBPyConnection) ->
     if (possible - version.trained_to).days >= DUE_AGE_DAYS:
         age = (possible - version.trained_to).days
         found.append(f"age: {age} more days could be learned from, {DUE_AGE_DAYS} are the limit")
+    if change := fraud.Change.since(version.record):
+        found.append(f"features: risk.fct_payment_features changed since it was made: {change}")
     recent = labelled(connection, day - timedelta(days=GATE_DAYS), day, day + timedelta(days=3650))
-    if len(recent) >= 200:
-        moved = {
-            name: drift(version.record["distribution"][name], recent.values[:, position])
-            for position, name in enumerate(recent.names)
-            if name in version.record["distribution"]
-        }
-        for name, index in sorted(moved.items(), key=lambda item: -item[1]):
-            if index > DUE_DRIFT:
-                found.append(f"drift: {name} is distributed otherwise than in training (stability index {index:.2f})")
+    if len(recent) >= FEWEST_RECENT:
+        found += _drifted(version, recent)
     spans = windows(connection, day)
     later = labelled(connection, max(spans.trained_to, version.trained_to) + timedelta(days=1), spans.last, day)
     promised = version.record["metrics"].get("average_precision")
@@ -352,11 +369,26 @@ def reasons_due(model: str, day: date, connection: duckdb.DuckDBPyConnection) ->
     return found
 
 
+def _drifted(version: registry.Version, recent: fraud.Rows) -> list[str]:
+    """Which features, or the score itself, are distributed otherwise than when a version was made; most first."""
+    now = {name: recent.values[:, position] for position, name in enumerate(recent.names)}
+    now[SCORE] = scores(version, recent)
+    was = version.record["distribution"]
+    moved = {name: drift(was[name], values) for name, values in now.items() if name in was}
+    return [
+        f"drift: {'the score' if name == SCORE else name} is distributed otherwise than "
+        f"{'when it was made' if name == SCORE else 'in training'} (stability index {index:.2f})"
+        for name, index in sorted(moved.items(), key=lambda item: -item[1])
+        if index > DUE_DRIFT
+    ]
+
+
 @click.command()
 @click.argument("model", type=click.Choice(MODELS), required=False)
 @click.option("--json", "as_json", is_flag=True, help="For a machine.")
 def due(model: str | None, as_json: bool) -> int:
-    """Which models should be trained anew, and why: by age, by drift, by a drop of precision on labels known since.
+    """Which models should be trained anew, and why: by age, by drift of the features or of the score, by a drop of
+    precision on labels known since, by features that changed, or because the champion is damaged.
 
     Exit code 0 if one is due, 1 if none is; of one model, if it is named (so that `due && train` does what it says).
 
@@ -387,10 +419,17 @@ def due(model: str | None, as_json: bool) -> int:
 def promote(model: str, version: str, reason: str, by: str) -> int:
     """Let a registered version serve from the next night, whatever the gate said.
 
+    It must have the features of today's mart; if not, it is refused with the difference.
+
     \b
     Example: ./nightshift promote fraud 2026-02-01-1a2b3c4d --reason "gate window had the outage" --by "A. Person"
     """
-    registry.load(model, version)
+    chosen = registry.load(model, version)
+    if model == fraud.MODEL:
+        fraud.check_version(version, chosen.record, added_too=True)
+    if registry.champion(model) == version:
+        say("promote", f"{model}/{version} serves already: nothing to do")
+        return DONE
     registry.promote(model, version, _logical_day(), reason, by)
     say("promote", f"{model}/{version} serves from the next night")
     return DONE
@@ -409,4 +448,6 @@ def demote(model: str, reason: str, by: str) -> int:
     """
     before = registry.demote(model, _logical_day(), reason, by)
     say("demote", f"{model}: {before or 'no version'} serves from the next night")
+    if before and (problem := _hindered(model, before)):
+        warn("demote", f"that version cannot score: {problem}")
     return DONE

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -123,9 +124,59 @@ def read_model(files: Mapping[str, bytes]) -> Forest | Linear:
 
 
 def check_features(wanted: Sequence[str], offered: Sequence[str]) -> None:
-    """Refuse a model whose features the mart does not have."""
+    """Refuse to go on without columns that the features' YAML names and the warehouse does not have."""
     if missing := [name for name in wanted if name not in offered]:
-        raise Stop(f"the model needs {', '.join(missing)}, which fct_payment_features does not have", REFUSED)
+        raise Stop(
+            f"the model needs {', '.join(missing)}, which fct_payment_features does not have; "
+            "what is new there comes with `./nightshift build`",
+            REFUSED,
+        )
+
+
+@dataclass(frozen=True)
+class Change:
+    """How the features of today's mart differ from those that a version was made of."""
+
+    removed: tuple[str, ...]
+    retyped: tuple[str, ...]
+    added: tuple[str, ...]
+
+    @classmethod
+    def since(cls, record: Mapping[str, Any], today: Sequence[Feature] | None = None) -> Change:
+        """From a version's record (``features``: name and type each) to today's YAML."""
+        then = {feature["name"]: feature["type"] for feature in record.get("features", ())}
+        now = {feature.name: feature.type for feature in (features() if today is None else today)}
+        return cls(
+            tuple(name for name in then if name not in now),
+            tuple(f"{name} ({was} to {now[name]})" for name, was in then.items() if now.get(name, was) != was),
+            tuple(name for name in now if name not in then),
+        )
+
+    @property
+    def hinders(self) -> bool:
+        """Whether the version cannot score any more; a feature that it never knew of does not keep it from that."""
+        return bool(self.removed or self.retyped)
+
+    def __bool__(self) -> bool:
+        return bool(self.removed or self.retyped or self.added)
+
+    def __str__(self) -> str:
+        parts = (("removed", self.removed), ("retyped", self.retyped), ("added", self.added))
+        return "; ".join(f"{word} {', '.join(names)}" for word, names in parts if names)
+
+
+def check_version(name: str, record: Mapping[str, Any], *, added_too: bool = False) -> None:
+    """Refuse a version whose features are not those of today's mart, with the difference.
+
+    One that lacks only what was added since can score; ``added_too`` refuses it all the same.
+    """
+    change = Change.since(record)
+    if change.hinders or (added_too and change):
+        raise Stop(
+            f"{MODEL}/{name} is refused: since it was made, risk.fct_payment_features changed: {change}. "
+            f"`./nightshift train {MODEL}` makes a version of today's features",
+            REFUSED,
+        )
 
 
 def fit(rows: Rows, chosen: Sequence[Feature], seeds: int = SEEDS, rounds: int = ROUNDS) -> dict[str, bytes]:

@@ -33,6 +33,7 @@ def _served(payments: pa.Table, day: date | None) -> tuple[registry.Version, fra
     if serving is None or not payments.num_rows:
         return None
     version = registry.load(fraud.MODEL, serving)
+    fraud.check_version(serving, version.record)
     scorer = fraud.Scorer.of({name: version.read(name) for name in version.record["files"]})
     names = scorer.model.features
     fraud.check_features(names, payments.column_names)
@@ -106,7 +107,7 @@ DISTRIBUTIONS = pa.schema(
 
 
 def distributions(day: date | None) -> pa.Table:
-    """How each feature was distributed when a version was made, for every version that served by ``day``.
+    """How each feature and the score were distributed when a version was made, for every one that served by ``day``.
 
     One row per quantile, from position 0 (the smallest value) on; a feature that was always missing has one row without
     a value. A version that the registry no longer holds whole is left out: nothing can be compared with it.

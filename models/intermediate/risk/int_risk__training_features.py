@@ -1,4 +1,4 @@
-"""How each feature was distributed in the training of every version that served, from the registry's records."""
+"""How each feature and the score were distributed when each version that served was made, from its record."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,6 @@
 {{ config(materialized='whole') }}
--- Population stability index by feature: shares of payments between the tenths that the feature had in training. What a
--- decision was computed from is kept with it, so this is what the model really saw.
+-- Population stability index by feature and of the score: shares of payments between the tenths that each had when the
+-- model was made. What a decision was computed from is kept with it, so this is what the model really saw.
 with bins as (
 
     select * from {{ ref('int_risk__feature_bins') }}
@@ -16,6 +16,13 @@ seen as (
         try_cast(cast(feature.value as varchar) as double) as value
     from {{ ref('fct_payment_scores') }} as scores
     cross join lateral json_each(scores.features_json) as feature
+    union all
+    select
+        cast(date_trunc('month', decided_at) as date) as month,
+        model_version,
+        'score' as feature,
+        cast(score as double) as value
+    from {{ ref('fct_payment_scores') }}
 
 ),
 
