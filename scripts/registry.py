@@ -34,7 +34,12 @@ class Damaged(Stop):
     """A version is not what was registered: a file is missing, was changed or was added."""
 
     def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"registry {path.parent.name}/{path.name}: {problem}; it is not used", REFUSED)
+        model = path.parent.name
+        super().__init__(
+            f"registry {model}/{path.name}: {problem}; it is not used. `./nightshift train {model}` makes a whole one, "
+            f"`./nightshift demote {model}` lets the version before it serve",
+            REFUSED,
+        )
 
 
 @dataclass(frozen=True)

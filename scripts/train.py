@@ -100,6 +100,22 @@ def windows(connection: duckdb.DuckDBPyConnection, cutoff: date) -> Windows:
     return Windows(first, last - timedelta(days=GATE_DAYS), last)
 
 
+def _check_rows(rows: fraud.Rows, spans: Windows, cutoff: date) -> None:
+    """Refuse a window that nothing can be learned from, and say what to look at."""
+    if not len(rows):
+        raise Stop(
+            f"nothing to learn from: on {cutoff} labels have settled for payments up to {spans.trained_to} "
+            f"({MATURE_DAYS} days for labels, {GATE_DAYS} for the gate), and the first payment is of {spans.first}; "
+            f"train again from {spans.first + timedelta(days=MATURE_DAYS + GATE_DAYS)} on"
+        )
+    if len(np.unique(rows.truth)) < 2:
+        raise Stop(
+            f"nothing to learn from: all {len(rows):,} payments from {spans.first} to {spans.trained_to} are "
+            f"{'frauds' if rows.truth[0] else 'genuine'} by what is known on {cutoff}, of one class; "
+            "`./nightshift status` says whether billing.chargebacks and support.payment_reviews arrive"
+        )
+
+
 def metrics(rows: fraud.Rows, score: np.ndarray) -> dict[str, float | None]:
     """The figures kept with a version."""
     cards = measures.Cards(rows.day, rows.account, rows.truth)
@@ -159,6 +175,7 @@ def train(model: str, on: datetime | None, may_promote: bool) -> int:
         with warehouse(read_only=True) as connection, timed("train", "trained") as said:
             spans = windows(connection, cutoff)
             rows = labelled(connection, spans.first, spans.trained_to, cutoff)
+            _check_rows(rows, spans, cutoff)
             later = labelled(connection, spans.trained_to + timedelta(days=1), spans.last, cutoff)
             files = fraud.fit(rows, fraud.features())
             said.append(f"{len(rows):,} payments up to {spans.trained_to}, {int(rows.truth.sum()):,} frauds")
@@ -193,6 +210,7 @@ def train(model: str, on: datetime | None, may_promote: bool) -> int:
             say("train", f"{version.name} serves from the next night")
         elif champion != version.name:
             registry.decide(model, version.name, "keep", cutoff, verdict.reason, "gate", verdict.as_record())
+            say("train", f"{version.name} is kept and does not serve; `./nightshift promote` overrules the gate")
     return DONE
 
 

@@ -153,3 +153,12 @@ def test_a_score_that_moved_makes_a_model_due_and_one_that_did_not_does_not(home
     serving(lambda record: record["distribution"]["score"].update(quantiles=evenly))
     moved = ran(home, "due", "fraud")
     assert moved.returncode == 0 and "drift: the score is distributed otherwise than when it was made" in moved.stdout
+
+
+def test_a_window_without_payments_or_of_one_class_says_what_to_do(home):
+    early = ran(home, "train", "fraud", "--on", "2025-11-20")
+    assert early.returncode == 1 and "train again from 2025-12-29 on" in early.stderr
+    with duckdb.connect(str(home / "warehouse" / "warehouse.duckdb")) as connection:
+        connection.execute("delete from intermediate.int_risk__labels")
+    silent = ran(home, "train", "fraud")
+    assert silent.returncode == 1 and "are genuine" in silent.stderr and "billing.chargebacks" in silent.stderr
