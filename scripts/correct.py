@@ -140,7 +140,9 @@ def _correction(label: str, day: str, files: tuple[Path, ...], arrives: date | N
     others = [
         path.name
         for path in there.parent.rglob("*")
-        if path.is_file() and path.parent != there and any(claim.fullmatch(path.name) for claim in claims)
+        if path.is_file()
+        and path.parent not in (there, there.with_name(f".{there.name}.new"))
+        and any(claim.fullmatch(path.name) for claim in claims)
     ]
     if others:
         raise Stop(f"{there.parent} already holds {', '.join(others)}: say a later --arrives", USAGE)
