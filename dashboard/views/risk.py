@@ -18,26 +18,33 @@ with right:
     look.ranking("decline_rate", "country", filters)
 look.section("How the fraud model does")
 if data.has("risk.fct_model_quality"):
-    rows = data.read("select * from risk.fct_model_quality order by all")
-    look.table(rows, "risk.fct_model_quality", "By month and version", "What became of the payments it scored.")
+    rows = data.read(
+        "select month, model_version, payments, approval_rate, precision_so_far, recall_so_far, settled, frauds, "
+        "frauds_caught, mean_score, fraud_rate from risk.fct_model_quality order by month desc, model_version desc"
+    )
+    words = "What became of the payments it scored, newest month first; precision and recall as labels come in."
+    look.table(rows, "risk.fct_model_quality", "By month and version", words)
     shadow = data.read(
-        "select paid_on, decided_by, champion, payments, alike, stopped, champion_would_stop, frauds, frauds_caught, "
-        "champion_would_catch from risk.rpt_champion_shadow order by paid_on desc, decided_by"
+        "select paid_on, payments, alike, stopped, champion_would_stop, frauds, frauds_caught, champion_would_catch, "
+        "decided_by, champion from risk.rpt_champion_shadow order by paid_on desc, decided_by"
     )
     words = "Days of four weeks, newest first: what was done, and what tonight's champion would have done."
     look.table(shadow, "risk.rpt_champion_shadow", "Beside tonight's champion", words)
-    left, right = look.pair()
-    with left:
-        bands = data.read("select * from risk.fct_model_calibration order by all")
+    moved = data.read(
+        "select month, feature, stability_index, missing_share, payments, model_version from risk.fct_feature_drift "
+        "order by month desc, stability_index desc, feature, model_version limit 50"
+    )
+    words = "Newest month first, most moved first; above 0.25 a model should be trained anew."
+    look.table(moved, "risk.fct_feature_drift", "What is distributed otherwise than in training", words)
+    if data.has("risk.fct_model_calibration"):
+        bands = data.read(
+            "select score_from, payments, frauds, mean_score, fraud_rate, model_version "
+            "from risk.fct_model_calibration order by model_version desc, score_from"
+        )
         words = "Of payments with a score from here up to the next band, the mean score and the share that were frauds."
         look.table(bands, "risk.fct_model_calibration", "Whether a chance is what it says", words)
-    with right:
-        moved = data.read(
-            "select * from risk.fct_feature_drift order by month desc, stability_index desc, model_version, feature "
-            "limit 50"
-        )
-        words = "Newest month first, most moved first; above 0.25 a model should be trained anew."
-        look.table(moved, "risk.fct_feature_drift", "What is distributed otherwise than in training", words)
+    else:
+        st.info("Whether a chance is what it says shows once labels have had their 30 days.")
 else:
     look.empty("No model has scored payments yet.", "./nightshift train fraud && ./nightshift night")
 look.section("Artificial streaming by artist")
