@@ -72,7 +72,7 @@ def fraud_export() -> int:
         making.mkdir()
         for name, data in files.items():
             (making / name).write_bytes(data)
-        _write_state(connection, making)
+        rows = _write_state(connection, making)
         _write_json(making / "features.json", _features(scorer, _unseen(connection, scorer.model.features)))
         found = connection.execute(
             f"select {', '.join(scorer.model.features)} from {FEATURES} order by md5(payment_id) limit {VECTORS}"
@@ -83,8 +83,10 @@ def fraud_export() -> int:
         _write_json(making / "vectors.json", _vectors(scorer, values))
         manifest = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(making.iterdir())}
         key = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
+        totals = {**rows, "vectors.json": len(values)}
         _write_json(
-            making / "manifest.json", {"model": version.model, "version": version.name, "key": key, "files": manifest}
+            making / "manifest.json",
+            {"model": version.model, "version": version.name, "key": key, "rows": totals, "files": manifest},
         )
         fault_point("fraud-export:before-rename")
         final = shelf / f"{version.name}-{key}"
@@ -98,22 +100,26 @@ def fraud_export() -> int:
     return DONE
 
 
-def _write_state(connection: duckdb.DuckDBPyConnection, making: Path) -> None:
-    """Counters by kind as tonight ends, and the events they were counted from."""
+def _write_state(connection: duckdb.DuckDBPyConnection, making: Path) -> dict[str, int]:
+    """Counters by kind as tonight ends, and the events they were counted from; how many rows each file has."""
     columns = [row[0] for row in connection.execute(f"describe {STATE}").fetchall()]
+    written = {}
     for kind in KINDS:
         counted = ", ".join(
             f"{name} - 1 as {name}" if ITSELF.fullmatch(name) else name
             for name in columns
             if name.startswith(f"{kind}_") and not name.endswith("_id")
         )
-        chosen = f"select id as {kind}_id, paid_at as as_of, {counted} from {STATE} where kind = '{kind}' order by id"
-        connection.execute(f"copy ({chosen}) to '{making / kind}s.parquet' (format parquet)")
-    for name, sql in EVENTS.items():
-        connection.execute(
-            f"copy (with tonight as (select max(on_date) as on_date from ops.horizon) {sql}) "
-            f"to '{making / name}.parquet' (format parquet)"
+        written[f"{kind}s"] = (
+            f"select id as {kind}_id, paid_at as as_of, {counted} from {STATE} where kind = '{kind}' order by id"
         )
+    for name, sql in EVENTS.items():
+        written[name] = f"with tonight as (select max(on_date) as on_date from ops.horizon) {sql}"
+    rows = {}
+    for name, sql in written.items():
+        done = connection.execute(f"copy ({sql}) to '{making / name}.parquet' (format parquet)")
+        rows[f"{name}.parquet"] = done.fetchone()[0]
+    return rows
 
 
 def _unseen(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> dict[str, object]:
