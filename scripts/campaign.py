@@ -17,7 +17,7 @@ import duckdb
 
 from scripts import sources
 from scripts.backends import load_all
-from scripts.console import DONE, USAGE, Stop, say, table
+from scripts.console import DONE, USAGE, Stop, say, table, warn
 from scripts.faults import fault_point
 from scripts.home import PROJECT, folder
 from scripts.lock import night_lock
@@ -66,11 +66,24 @@ def list_campaigns() -> int:
 @click.option("--listener", required=True, help="An account: its pseudonym in the marts, or its id at the backend.")
 @click.option("--language", help="In this language rather than the listener's.")
 @click.option(
+    "--at",
+    type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%S"]),
+    help="With the headlines of this moment (UTC): for the sample, whose days are past. Default: now.",
+)
+@click.option(
     "--picture", type=click.Path(path_type=Path, dir_okay=False), help="Also take a picture (needs Chromium)."
 )
 @click.option("--width", default=680, show_default=True, help="Width of the picture in pixels.")
 @click.option("--height", default=900, show_default=True, help="Height of the picture in pixels.")
-def preview(name: str, listener: str, language: str | None, picture: Path | None, width: int, height: int) -> int:
+def preview(
+    name: str,
+    listener: str,
+    language: str | None,
+    at: datetime | None,
+    picture: Path | None,
+    width: int,
+    height: int,
+) -> int:
     """What a listener would get from a campaign, were it due: opened in a browser where there is a screen.
 
     The mail is made from the night's warehouse as it is, whatever the rules of the outbox say of her, and is sent to
@@ -80,11 +93,16 @@ def preview(name: str, listener: str, language: str | None, picture: Path | None
     Examples
       ./nightshift campaign preview win_back --listener 01e45e1c18fb137b36bfa219
       ./nightshift campaign preview listening_report --listener acc-000123 --picture report.png
+      ./nightshift campaign preview weekly_digest --listener acc-000123 --at 2026-03-01T15:00
     """
+    moment = at or datetime.now(UTC).replace(tzinfo=None)
     chosen, account = campaigns.load(name), pseudonym(listener)
     data, spoken, country = _data(name, account)
     if chosen.uses_headlines:
-        data["headlines"] = Headlines(datetime.now(UTC).replace(tzinfo=None)).of(country)
+        headlines = Headlines(moment)
+        data["headlines"] = headlines.of(country)
+        if not data["headlines"]:
+            warn("campaign", f"a mail of {moment:%Y-%m-%d %H:%M} has no headlines: {headlines.newest}")
     language = language or (spoken if spoken in chosen.languages else chosen.fallback_language)
     if language not in chosen.languages:
         raise Stop(f"{name} has no texts in {language}; it has {', '.join(chosen.languages)}", USAGE)
@@ -93,7 +111,7 @@ def preview(name: str, listener: str, language: str | None, picture: Path | None
     key = f"preview-{account}"
     try:
         rendered = template.render(Letter(key, language, data, who))
-        wire = message.compose(rendered, template, key, "preview", NOWHERE, who, datetime.now(UTC))
+        wire = message.compose(rendered, template, key, "preview", NOWHERE, who, moment)
     except Unfit as error:
         raise Stop(f"this mail would not be sent: {error}") from None
     page = _write(name, account, rendered, wire)

@@ -33,9 +33,8 @@ from scripts.build import prepare
 from scripts.dbt_process import dbt_ahead, run_dbt
 from scripts.files import read_json
 from scripts.home import PROJECT, at_home
-from scripts.hour import own_home
 from scripts.lock import night_lock
-from scripts.news.project import own_project
+from scripts.news.project import own_home, own_project
 from scripts.warehouse import rows_hash, warehouse
 
 END = datetime(2026, 3, 1, 10)

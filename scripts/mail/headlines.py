@@ -15,13 +15,20 @@ FRESH = timedelta(hours=24)
 
 
 class Headlines:
-    """Headlines by edition, read once a run; empty if none are published or they are old."""
+    """Headlines by edition, read once a run; empty if none are published or they are old.
+
+    ``newest`` says in words of which hour the published ones are.
+    """
 
     def __init__(self, at: datetime) -> None:
         self.editions: dict[str, list[dict[str, str]]] = {}
+        self.newest = "none are published"
         path = folder("published") / "hourly" / "current" / "headlines.parquet"
         if not path.exists():
             return
+        (hour,) = duckdb.execute("select max(edition_at) from read_parquet($path)", {"path": str(path)}).fetchone()
+        if hour:
+            self.newest = f"those published are of {hour:%Y-%m-%d %H:%M}, and count for a day"
         rows = duckdb.execute(
             "select edition, title, url, outlet from read_parquet($path) "
             "where edition_at > $since and edition_at <= $at order by edition, rank",

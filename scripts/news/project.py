@@ -6,11 +6,13 @@ part is links into the project, so there is one text of each model, and what is 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.faults import fault_point
 from scripts.files import point_link
-from scripts.home import PROJECT, folder
+from scripts.home import PROJECT, at_home, folder, home
 
 # The backends whose files an hour lands; their staging models, and all that is made of them for the headlines.
 BACKENDS = ("newsroom", "editorial")
@@ -19,6 +21,7 @@ PARTS = (
     "profiles.yml",
     "macros",
     "tests/generic",
+    "tests/sql/news",
     "models/columns.md",
     "models/groups.yml",
     *(f"models/staging/{name}" for name in BACKENDS),
@@ -28,6 +31,21 @@ PARTS = (
     "seeds/headline_ranking.csv",
     "seeds/news_stop_words.csv",
 )
+
+
+@contextmanager
+def own_home() -> Iterator[Path]:
+    """The hour's own home: a warehouse that sees the newsroom's part of the landing and nothing else."""
+    outer = home()
+    inner = outer / "hourly"
+    (inner / "landing").mkdir(parents=True, exist_ok=True)
+    for backend in BACKENDS:
+        link = inner / "landing" / backend
+        if not link.is_symlink():
+            (outer / "landing" / backend).mkdir(parents=True, exist_ok=True)
+            point_link(link, f"../../landing/{backend}")
+    with at_home(inner):
+        yield inner
 
 
 def own_project() -> Path:

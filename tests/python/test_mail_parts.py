@@ -216,7 +216,8 @@ def test_headlines_are_those_of_the_hour_or_none(tmp_path, monkeypatch):
     )
     assert [headline["title"] for headline in Headlines(AT).of("FR")] == ["First", "Second"]
     assert [headline["title"] for headline in Headlines(AT).of("DE")] == ["Erste"]
-    assert Headlines(AT + timedelta(days=2)).of("DE") == []
+    late = Headlines(AT + timedelta(days=2))
+    assert (late.of("DE"), late.newest) == ([], "those published are of 2026-02-26 09:00, and count for a day")
 
 
 def test_without_a_name_nobody_called_none_is_greeted():

@@ -1,28 +1,44 @@
-with editions as (
+with articles as (
+    select *
+    from {{ ref('int_news__live_articles') }}
+    where can_lead
+),
+
+editions as (
     select distinct edition from {{ ref('int_news__edition_stories') }}
 ),
 
-ranked as (
+numbered as (
+    select
+        story_id,
+        article_id,
+        country,
+        row_number() over (partition by story_id order by published_at, article_id) as of_story,
+        row_number() over (partition by story_id, country order by published_at, article_id) as of_country
+    from articles
+),
+
+firsts as (
+    select story_id, article_id
+    from numbered
+    where of_story = 1
+),
+
+-- an edition hears a story from its own country, if somebody there tells it
+local_firsts as (
+    select story_id, country, article_id
+    from numbered
+    where of_country = 1
+),
+
+leads as (
     select
         editions.edition,
-        articles.story_id,
-        articles.article_id,
-        articles.title,
-        articles.url,
-        articles.outlet,
-        articles.section,
-        articles.language,
-        articles.published_at,
-        row_number() over (
-            partition by editions.edition, articles.story_id
-            order by
-                case when articles.country = editions.edition then 0 else 1 end,
-                articles.published_at,
-                articles.article_id
-        ) as place
-    from {{ ref('int_news__live_articles') }} as articles
+        firsts.story_id,
+        coalesce(local_firsts.article_id, firsts.article_id) as article_id
+    from firsts
     cross join editions
-    where articles.can_lead
+    left join local_firsts on firsts.story_id = local_firsts.story_id and editions.edition = local_firsts.country
 ),
 
 corrections as (
@@ -37,20 +53,20 @@ corrections as (
 
 final as (
     select
-        ranked.edition,
-        ranked.story_id,
-        ranked.article_id,
-        ranked.title,
-        ranked.url,
-        ranked.outlet,
-        ranked.section,
-        ranked.language,
-        ranked.published_at,
+        leads.edition,
+        leads.story_id,
+        leads.article_id,
+        articles.title,
+        articles.url,
+        articles.outlet,
+        articles.section,
+        articles.language,
+        articles.published_at,
         corrections.title as correction_title,
         corrections.url as correction_url
-    from ranked
-    left join corrections on ranked.article_id = corrections.article_id
-    where ranked.place = 1
+    from leads
+    inner join articles on leads.article_id = articles.article_id
+    left join corrections on leads.article_id = corrections.article_id
 )
 
 select * from final
