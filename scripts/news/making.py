@@ -25,10 +25,11 @@ from scripts.landed import dumps
 from scripts.news.pages import content_hash, edition_files
 from scripts.news.project import BACKENDS, own_home
 from scripts.published import CURRENT, MAKING
-from scripts.warehouse import warehouse
+from scripts.warehouse import first_rows, warehouse
 
 RECORD = "_edition.json"
 KEEP_HOURS = 48
+FEW_ROWS = 5  # of those that a failed test found, told at once
 PATIENCE = 5.0  # seconds to wait for a night that holds the landing
 
 
@@ -76,6 +77,11 @@ def build(wanted: datetime, lock: int, dbt: Popen[str]) -> bool:
         bad = [result for result in run.results if result.is_bad]
         for result in bad:
             warn("hour", f"{result.name}: {result.message}")
+            if result.status == "fail" and result.compiled:
+                with warehouse(read_only=True) as connection:
+                    names, found = first_rows(connection, result.compiled, FEW_ROWS)
+                for row in found:
+                    warn("hour", "  " + ", ".join(f"{name} {value}" for name, value in zip(names, row, strict=True)))
         if run.exit_code == 0 and not is_known_good:
             replace_json(folder("warehouse") / UNIT_TESTS, {"passed": definitions})
         if run.exit_code == 0:

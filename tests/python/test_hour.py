@@ -11,6 +11,7 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from compiled import ROOT
 
@@ -79,6 +80,9 @@ def in_order(tmp_path_factory) -> str:
         hour(home, number)
     page = (home / "published" / "hourly" / "current" / "index.html").read_text()
     assert "&lt;b&gt;" in page and "<b>" not in page
+    manifests = home.glob("landing/newsroom/articles/*/*/_manifest.json")
+    kept_out = [json.loads(path.read_text())["quarantined"] for path in manifests]
+    assert len(kept_out) == 3 and all(sum(counted.values()) == 1 for counted in kept_out), "one without a title each"
     return seen(home)
 
 
@@ -115,3 +119,18 @@ def test_killed_anywhere_and_run_again(in_order, tmp_path):
         assert hour(tmp_path, 2, NIGHTSHIFT_FAULT=point) != 0
     hour(tmp_path, 2)
     assert seen(tmp_path) == in_order
+
+
+def test_a_row_that_is_there_twice_keeps_the_hour_from_readers(tmp_path):
+    ship(tmp_path, 0)
+    hour(tmp_path, 0)
+    before = seen(tmp_path)
+    with duckdb.connect(str(tmp_path / "hourly" / "warehouse" / "warehouse.duckdb")) as warehouse:
+        warehouse.execute("insert into intermediate.int_news__stories from intermediate.int_news__stories limit 1")
+    ship(tmp_path, 1)
+    arguments, environment = command(tmp_path, 1)
+    done = subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "an_hours_tables_keep_their_grain: Got 1 result" in done.stderr
+    assert "table_name int_news__stories, columns article_id, hour, row_text a0" in done.stderr
+    assert seen(tmp_path) == before
