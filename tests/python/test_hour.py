@@ -132,5 +132,5 @@ def test_a_row_that_is_there_twice_keeps_the_hour_from_readers(tmp_path):
     done = subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 4, done.stdout + done.stderr
     assert "an_hours_tables_keep_their_grain: Got 1 result" in done.stderr
-    assert "table_name int_news__stories, columns article_id, hour, row_text a0" in done.stderr
+    assert "table_name int_news__stories, column_names article_id, hour, row_text a0" in done.stderr
     assert seen(tmp_path) == before
