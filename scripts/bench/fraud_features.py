@@ -5,6 +5,7 @@
 pandas does what the handbook's chapter 3 writes: a loop over customers and one over terminals, in each a rolling sum
 and count for every window (its fifteen features). The SQL is that of risk.fct_payment_features as dbt compiles it, over
 the same rows in memory: once only those fifteen, once all that the product has (some fifty). The fifteen are compared.
+For the fifteen alone the windows of the others are taken out of the SQL: DuckDB computes what nobody reads, too.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import duckdb
 import numpy as np
 import pandas as pd
+import sqlglot
+from sqlglot.optimizer.pushdown_projections import pushdown_projections
+from sqlglot.optimizer.qualify import qualify
 
 from scripts.bench.page import keep
 from scripts.evaluate import HANDBOOK, TRANSACTIONS
@@ -65,7 +70,7 @@ def in_pandas(transactions: pd.DataFrame) -> pd.DataFrame:
     made["is_night"] = made.TX_DATETIME.apply(lambda at: int(at.hour <= 6))
     made = pd.concat([of_customer(own) for _, own in made.groupby("CUSTOMER_ID")])
     made = made.reset_index(drop=True)
-    made = pd.concat([of_terminal(own) for _, own in made.groupby("TERMINAL_ID")])
+    made = pd.concat([of_terminal(own) for _, own in made.groupby("TERMINAL_ID")]).reset_index(drop=True)
     return made.rename(columns={"TX_AMOUNT": "amount"}).sort_values("TRANSACTION_ID").reset_index(drop=True)
 
 
@@ -87,6 +92,17 @@ def compiled() -> str:
         )  # fmt: skip
         nodes = json.loads((target / "manifest.json").read_bytes())["nodes"]
     return nodes["model.fraud_handbook.fct_payment_features"]["compiled_code"].replace('"warehouse".', "")
+
+
+def alone(sql: str, columns: Sequence[str], connection: duckdb.DuckDBPyConnection) -> str:
+    """The same SQL with only what these columns are made of."""
+    tables = {
+        table: {row[0]: row[1] for row in connection.execute(f"describe intermediate.{table}").fetchall()}
+        for table in ("int_risk__payments", "int_risk__labels")
+    }
+    asked = sqlglot.parse_one(f"select {', '.join(columns)} from ({sql}) as features", read="duckdb")
+    whole = qualify(asked, schema={"intermediate": tables}, dialect="duckdb")
+    return pushdown_projections(whole).sql(dialect="duckdb")
 
 
 PAYMENTS = """
@@ -122,9 +138,9 @@ def main(transactions: Path, threads: int, may_keep: bool) -> None:
         connection.execute("create schema intermediate")
         for statement in (PAYMENTS, LABELS):
             connection.execute(statement, {"file": str(transactions)})
-        for name, columns in (("sql_fifteen", f"payment_id, {', '.join(BOOK)}"), ("sql_all", "*")):
+        for name, asked in (("sql_fifteen", alone(sql, ("payment_id", *BOOK), connection)), ("sql_all", sql)):
             began = time.perf_counter()
-            connection.execute(f"create or replace table {name} as select {columns} from ({sql})")
+            connection.execute(f"create or replace table {name} as {asked}")
             seconds[name] = time.perf_counter() - began
             print(f"{name:<12} {seconds[name]:7.1f} s", flush=True)
         ours = connection.execute("select * from sql_fifteen order by cast(payment_id as bigint)").df()
