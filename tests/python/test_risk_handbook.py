@@ -1,0 +1,60 @@
+"""``evaluate fraud`` on transactions of others with the handbook's columns: all candidates, and the ceiling if told."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+pytest.importorskip("lightgbm", reason="needs the training libraries")
+ROOT = Path(__file__).resolve().parent.parent.parent
+pytestmark = pytest.mark.nightly
+
+# 75 days, 150 customers; large amounts are frauds, and so is what happens at a terminal in its bad month.
+TRANSACTIONS = """
+    copy (
+        with made as (
+            select n as TRANSACTION_ID, timestamp '2024-03-01' + n * interval 290 second as TX_DATETIME,
+                hash(n) % 150 as CUSTOMER_ID, hash(n, 1) % 40 as TERMINAL_ID,
+                round(10 + (hash(n, 2) % 1000) / 10.0 + case when hash(n, 3) % 150 = 0 then 200 else 0 end, 2)
+                    as TX_AMOUNT
+            from range(22000) as numbers (n)
+        ),
+        told as (
+            select *, case when TX_AMOUNT > 210 then 1
+                when TERMINAL_ID < 3 and dayofyear(TX_DATETIME) % 60 between 20 and 48 then 2 else 0 end
+                as TX_FRAUD_SCENARIO
+            from made
+        )
+        select *, cast(TX_FRAUD_SCENARIO > 0 as integer) as TX_FRAUD from told
+    ) to '{}' (format parquet)
+"""
+
+
+def test_a_file_of_others_gives_the_table_of_all_candidates(tmp_path):
+    file, figures = tmp_path / "transactions.parquet", tmp_path / "figures.json"
+    duckdb.execute(TRANSACTIONS.format(file))
+    command = [sys.executable, "-m", "scripts.nightshift", "evaluate", "fraud", "--transactions", str(file)]
+    done = subprocess.run(
+        [*command, "--test-week", "2024-05-06", "--json", str(figures)],
+        cwd=ROOT, env={**os.environ, "NIGHTSHIFT_HOME": str(tmp_path)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    found = json.loads(figures.read_text())
+    lines = {line["name"]: line for line in found["candidates"]}
+    assert [name for name, line in lines.items() if line["shipped"]] == ["nightshift"]
+    assert {"our_logistic_regression", "our_random_forest"} <= set(lines)
+    measures = ("auc_roc", "average_precision", "card_precision@100")
+    assert all(0 <= line[measure] <= 1 for line in lines.values() for measure in measures)
+    assert lines["nightshift"]["auc_roc"] > 0.9 and lines["nightshift"]["average_precision"] > 0.8
+    assert found["ceiling"]["frauds"] > 10 and "ceiling:" in done.stdout
+    strange = subprocess.run(
+        [*command, "--test-week", "2025-01-06"],
+        cwd=ROOT, env={**os.environ, "NIGHTSHIFT_HOME": str(tmp_path)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert strange.returncode == 2 and "no week 2025-01-06" in strange.stderr
