@@ -70,7 +70,7 @@ def _read(folder: str, sql: str, values: tuple[object, ...]) -> pd.DataFrame:
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _dimensions(folder: str, metric: str) -> tuple[str, ...]:
-    return tuple(sorted({name.split("__")[-1] for name in _metrics(folder).dimensions_named(metric)}))
+    return tuple(sorted(_metrics(folder).dimensions_called(metric)))
 
 
 @st.cache_data(max_entries=2, show_spinner=False)

@@ -22,6 +22,11 @@ from dashboard.data import Filters
 SERIES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#4d4d4d"]
 INK, SOFT, GRID, BEFORE = "#1d2a35", "#4b5a66", "#e3e9ee", "#8b97a2"
 HEIGHT = 240
+# How a table writes numbers of a unit.
+FORMATS = {
+    "share": "percent", "bytes": "bytes", "EUR": "euro", "number": "localized", "rows": "localized",
+    "hours": "localized",
+}  # fmt: skip
 # Metrics of which less is better: their rise is shown in the colour of bad news.
 WORSE = {
     "subscriptions_ended", "churn_rate", "churned_members", "search_failure_rate", "searches_without_result",
@@ -95,7 +100,7 @@ def _tiles(values: Sequence[tuple[str, float | None, float | None]], beside: str
             change, flat = f"{size:+.1f}{' points' if points else ' %'}", abs(size) < 0.05
         note = "" if data.heeds(name, filters) else " The chosen country or plan does not apply to it."
         column.metric(
-            about.label,
+            _label(name, filters),
             number(now, about.unit),
             change,
             help=f"{_words(name)} {beside}{note}",
@@ -139,7 +144,7 @@ def trend(name: str, filters: Filters) -> None:
             tooltip=[alt.Tooltip("on:T", title="day"), alt.Tooltip(f"{name}:Q", title=about.label, format=",.4~f")],
         )
     )
-    card(about.label, _words(name), now[["day", name]], chart)
+    card(_label(name, filters), _words(name), now[["day", name]], chart)
 
 
 def split(name: str, by: str, filters: Filters) -> None:
@@ -152,7 +157,7 @@ def split(name: str, by: str, filters: Filters) -> None:
         .encode(
             x=_days(),
             y=_amount(name, about.unit),
-            color=_colour(kept, by),
+            color=_colour(kept, by, "stroke"),
             tooltip=[alt.Tooltip("day:T"), by, alt.Tooltip(f"{name}:Q", title=about.label, format=",.4~f")],
         )
     )
@@ -172,7 +177,7 @@ def months(name: str, filters: Filters, by: str | None = None) -> None:
         .encode(
             x=alt.X("label:O", sort=None, title=None, axis=alt.Axis(labelAngle=0), scale=alt.Scale(padding=0.3)),
             y=_amount(name, about.unit),
-            color=_colour(kept, by) if by else alt.value(SERIES[0]),
+            color=_colour(kept, by, "circle") if by else alt.value(SERIES[0]),
             tooltip=["label", *cut, alt.Tooltip(f"{name}:Q", title=about.label, format=",.4~f")],
         )
     )  # fmt: skip
@@ -224,22 +229,27 @@ def stacked(frame: pd.DataFrame, value: str, label: str, part: str, title: str, 
 
 
 def beside(names: Sequence[str], by: str, filters: Filters, title: str, month: date) -> None:
-    """Two or three metrics of a month beside each other, by a dimension."""
+    """Two or three metrics of a month in euro beside each other, by a dimension."""
     frame = data.ask(names, [by], filters, month=month)
     labels = {name: data.metric(name).label for name in names}
-    long = frame.rename(columns=labels).melt(by, list(labels.values()), "measure", "value")
+    words = " ".join(f"{labels[name]}: {data.metric(name).description}" for name in names)
+    compared(frame, labels, by, title, f"{words} Owner: {data.metric(names[0]).owner}.")
+
+
+def compared(frame: pd.DataFrame, labels: dict[str, str], by: str, title: str, words: str) -> None:
+    """Two or three columns in euro as bars beside each other, by their labels, in the order of the rows."""
     order = list(labels.values())
+    long = _floats(frame).rename(columns=labels).melt(by, order, "measure", "value")
     chart = (
         alt.Chart(long)
         .mark_bar(cornerRadiusEnd=2)
         .encode(
-            x=_length("value", data.metric(names[0]).unit), y=_names(by), yOffset=alt.YOffset("measure:N", sort=order),
+            x=_length("value", "EUR"), y=_names(by), yOffset=alt.YOffset("measure:N", sort=order),
             color=alt.Color("measure:N", sort=order, scale=alt.Scale(range=SERIES), legend=_legend(order)),
             tooltip=[by, "measure", alt.Tooltip("value:Q", format=",.2f")],
         )
     )  # fmt: skip
-    words = " ".join(f"{labels[name]}: {data.metric(name).description}" for name in names)
-    card(title, f"{words} Owner: {data.metric(names[0]).owner}.", frame, chart, max(160, 48 * len(frame) + 60))
+    card(title, words, frame, chart, max(160, (12 + 10 * len(order)) * len(frame) + 60))
 
 
 def table(frame: pd.DataFrame, mart: str, title: str, words: str, height: int | None = None) -> None:
@@ -252,7 +262,7 @@ def table(frame: pd.DataFrame, mart: str, title: str, words: str, height: int | 
     shown |= {
         name: st.column_config.NumberColumn(_plain(name).capitalize(), help=meaning, format=kind)
         for name, (meaning, unit) in known.items()
-        if (kind := {"share": "percent", "bytes": "bytes"}.get(unit)) and name in frame.columns
+        if name in frame.columns and (kind := FORMATS.get(unit))
     }
     drawn = _floats(frame)
 
@@ -312,6 +322,12 @@ def _floats(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{name: frame[name].astype(float) for name in exact})
 
 
+def _label(name: str, filters: Filters) -> str:
+    """A metric's label; one that knows nothing of a chosen country or plan says that it is of all."""
+    label = data.metric(name).label
+    return label if data.heeds(name, filters) else f"{label} (all)"
+
+
 def _words(name: str) -> str:
     about = data.metric(name)
     return f"{about.description} Unit: {about.unit}. Owner: {about.owner}."
@@ -347,12 +363,12 @@ def _axis(unit: str) -> alt.Axis:
     return alt.Axis(title=None, tickCount=5, labelExpr=f"'€' + {form}" if unit == "EUR" else form)
 
 
-def _colour(frame: pd.DataFrame, by: str) -> alt.Color:
+def _colour(frame: pd.DataFrame, by: str, symbol: str = "square") -> alt.Color:
     names = list(dict.fromkeys(frame[by]))
-    return alt.Color(f"{by}:N", sort=names, scale=alt.Scale(range=SERIES), legend=_legend(names))
+    return alt.Color(f"{by}:N", sort=names, scale=alt.Scale(range=SERIES), legend=_legend(names, symbol))
 
 
-def _legend(names: Sequence[str]) -> alt.Legend:
+def _legend(names: Sequence[str], symbol: str = "square") -> alt.Legend:
     """As many columns as a phone has room for."""
     longest = max((len(str(name)) for name in names), default=1)
-    return alt.Legend(title=None, orient="top", symbolType="square", offset=4, columns=max(1, 42 // (longest + 4)))
+    return alt.Legend(title=None, orient="top", symbolType=symbol, offset=4, columns=max(1, 42 // (longest + 4)))

@@ -15,6 +15,7 @@ import click
 import duckdb
 
 from scripts import anomalies, console, deferred, fingerprint
+from scripts.comparing.differences import keys_by_name
 from scripts.console import DONE, FAILED, USAGE, Stop, count, duration, say
 from scripts.dbt_process import Run, dbt_ahead, last_manifest, manifest, nodes_below, plan_dbt, run_dbt
 from scripts.estimate import estimate, learn
@@ -270,7 +271,7 @@ def last_sequence(connection: duckdb.DuckDBPyConnection) -> int:
 
 def marts(project: dict[str, Any]) -> list[dict[str, Any]]:
     """The marts of a manifest, with what publishing and status need to know of each."""
-    found = []
+    found, keys = [], keys_by_name(project)
     for node in project["nodes"].values():
         if (
             node["resource_type"] != "model"
@@ -293,6 +294,7 @@ def marts(project: dict[str, Any]) -> list[dict[str, Any]]:
                 "publish": meta.get("publish", "table"),
                 "audience": meta.get("audience", "everybody"),
                 "few_people": meta.get("few_people"),
+                "grain": keys.get(node["alias"], []),
             }
         )
     return sorted(found, key=lambda mart: (mart["domain"], mart["name"]))

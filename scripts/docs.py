@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+
 import click
 
 from scripts.console import DONE, FAILED, say, size, warn
 from scripts.dbt_process import run_dbt, target_path
 from scripts.faults import fault_point
-from scripts.home import folder
+from scripts.home import PROJECT, folder
 from scripts.lock import night_lock
+
+# The overview's picture (models/overview.md), which the page carries in itself.
+PICTURE = "docs/img/architecture.svg"
 
 
 @click.command()
@@ -27,8 +32,15 @@ def docs() -> int:
             for message in run.messages:
                 warn("docs", message)
             return FAILED
-        page = folder("site") / "index.html"
+        page, made = folder("site") / "index.html", target_path() / "static_index.html"
+        made.write_text(with_picture(made.read_text()))
         fault_point("docs:before-replace")
-        (target_path() / "static_index.html").replace(page)
+        made.replace(page)
     say("docs", f"{page} ({size(page.stat().st_size)})")
     return DONE
+
+
+def with_picture(page: str) -> str:
+    """The page with the overview's picture in itself instead of beside it."""
+    picture = base64.b64encode((PROJECT / PICTURE).read_bytes()).decode()
+    return page.replace(PICTURE, f"data:image/svg+xml;base64,{picture}")

@@ -85,6 +85,8 @@ class Metrics:
         self.last_day = _last_day(self.file)
         self._engine = _engine()
         self._names = {metric.name for metric in definitions()}
+        self._shared = _shared()
+        self._made_of = _made_of()
 
     def ask(
         self,
@@ -120,9 +122,14 @@ class Metrics:
                 raise Stop(f"the condition cannot be read: {str(error).splitlines()[0]}", USAGE) from None
             asked = dict(zip(names, by, strict=True))
             columns = [asked.get(column[0], column[0]) for column in found.description]
+            wanted = [*by, *metrics]
+            places = [columns.index(name) for name in wanted]
             # MetricFlow truncates days to timestamps; nothing here is finer than a day.
-            rows = [tuple(v.date() if isinstance(v, datetime) else v for v in row) for row in found.fetchall()]
-            return Answer(columns, rows, sql)
+            rows = [
+                tuple(v.date() if isinstance(v := row[place], datetime) else v for place in places)
+                for row in found.fetchall()
+            ]
+            return Answer(wanted, rows, sql)
 
     def _sql(self, metrics: list[str], names: tuple[str, ...], conditions: tuple[str, ...], limit: int | None) -> str:
         """MetricFlow's SQL for metrics that share the names of what they are asked by."""
@@ -158,18 +165,37 @@ class Metrics:
         for name in self.dimensions_named(metric):
             if name.split("__")[-1] == item or name == item:
                 return name
-        known = sorted({name.split("__")[-1] for name in self.dimensions_named(metric)})
-        raise Stop(f"{metric} cannot be asked by {item}; it can by {', '.join(['day, week, month', *known])}", USAGE)
+        known = sorted(self.dimensions_called(metric))
+        without = [part for part in self._parts(metric) if item not in self.dimensions_called(part)]
+        why = f", which {' and '.join(without)} {'does' if len(without) == 1 else 'do'} not know" if without else ""
+        raise Stop(
+            f"{metric} cannot be asked by {item}{why}; it can by {', '.join(['day, week, month', *known])}", USAGE
+        )
+
+    def _parts(self, metric: str) -> list[str]:
+        """The metrics that a metric is made of, down to those that are made of none."""
+        found = self._made_of.get(metric, [])
+        return [part for name in found for part in self._parts(name) or [name]]
+
+    def dimensions_called(self, metric: str) -> set[str]:
+        """What a metric can be asked by besides time, as people call it."""
+        return {name.split("__")[-1] for name in self.dimensions_named(metric)}
 
     def dimensions_named(self, metric: str) -> list[str]:
-        """MetricFlow's names of what a metric can be asked by."""
-        return sorted(
-            {
-                dimension.dunder_name
-                for dimension in self._engine.simple_dimensions_for_metrics([metric])
-                if dimension.type.value == "categorical"
-            }
-        )
+        """MetricFlow's names of what a metric can be asked by.
+
+        Countries, plans, currencies and campaigns are entities: what several marts know under one name. A metric that
+        is made of several marts can be asked by those that all of them know; a dimension is one mart's own.
+        """
+        return sorted({*self._dimensions(metric), *self._entities(metric)})
+
+    def _dimensions(self, metric: str) -> set[str]:
+        found = self._engine.simple_dimensions_for_metrics([metric])
+        return {dimension.dunder_name for dimension in found if dimension.type.value == "categorical"}
+
+    def _entities(self, metric: str) -> set[str]:
+        found = self._engine.entities_for_metrics([metric])
+        return {entity.name for entity in found if entity.name in self._shared}
 
     def _condition(self, metric: str, text: str) -> str:
         """A condition in MetricFlow's words: the names of dimensions wrapped, everything else as it is."""
@@ -180,7 +206,8 @@ class Metrics:
                 continue
             part = re.sub(rf"\b({'|'.join(GRAINS)})\b(?!\s*\()", r"{{ TimeDimension('metric_time', '\1') }}", part)
             for own, name in sorted(names.items()):
-                part = re.sub(rf"\b{re.escape(own)}\b(?!')", f"{{{{ Dimension('{name}') }}}}", part)
+                kind = "Entity" if name in self._shared else "Dimension"
+                part = re.sub(rf"\b{re.escape(own)}\b(?!')", f"{{{{ {kind}('{name}') }}}}", part)
             parts[place] = part
         return "".join(parts)
 
@@ -214,6 +241,25 @@ def _semantics() -> dict[str, Any]:
     found = read_json(folder("target") / SEMANTICS)
     if not found or not found["metrics"]:
         raise Stop("no metrics are known here yet; run `./nightshift build`", USAGE)
+    return found
+
+
+def _shared() -> set[str]:
+    """What several marts are cut by under one name: entities that are nobody's key and follow nobody."""
+    found = _semantics()
+    entities = [entity for model in found["semantic_models"] for entity in model["entities"]]
+    conversions = [metric["type_params"].get("conversion_type_params") for metric in found["metrics"]]
+    keys = {entity["name"] for entity in entities if entity["type"] != "foreign"}
+    return {entity["name"] for entity in entities} - keys - {how["entity"] for how in conversions if how}
+
+
+def _made_of() -> dict[str, list[str]]:
+    """For each ratio and derived metric the metrics it is made of."""
+    found = {}
+    for metric in _semantics()["metrics"]:
+        how = metric["type_params"]
+        parts = [*(how.get("metrics") or []), *filter(None, [how.get("numerator"), how.get("denominator")])]
+        found[metric["name"]] = list(dict.fromkeys(part["name"] for part in parts))
     return found
 
 

@@ -27,7 +27,7 @@ import duckdb
 from scripts.build import REPORT
 from scripts.console import DONE, FAILED, STOPPED, USAGE, Stop, count, duration, progress, say, size, warn
 from scripts.faults import fault_point
-from scripts.few_people import rows_for_everybody
+from scripts.few_people import cover_sums, decided, shown
 from scripts.files import files_below, point_link, read_json, remove_folder, replace_json, sync
 from scripts.home import folder
 from scripts.lock import night_lock
@@ -50,6 +50,8 @@ from scripts.retention import runs_to_keep
 from scripts.warehouse import NEWEST_CHECKS, rows_hash, settings, warehouse
 
 MAKING = ".making-"
+# What the record says of any mart, published or not.
+NAMED = ("name", "schema", "domain", "owner", "publish", "day")
 
 # As the macro content_hash_of_sums puts the sums of a mart's days together.
 CONTENTS = """
@@ -289,7 +291,7 @@ def _newest(connection: duckdb.DuckDBPyConnection, mart: dict[str, Any], before:
     described = hashlib.sha256(json.dumps([mart["description"], mart["columns"]]).encode()).hexdigest()[:16]
     old = before.get(f"{mart['schema']}.{mart['name']}")
     return Mart(
-        **{key: mart[key] for key in ("name", "schema", "domain", "owner", "publish", "day", "audience", "few_people")},
+        **{key: mart[key] for key in (*NAMED, "audience", "few_people", "grain")},
         row_count=number,
         hash=(total := hash_of_days(found)),
         described=described,
@@ -320,8 +322,7 @@ def _kept(mart: Mart, current: Published) -> Mart:
 
 def _missing(mart: dict[str, Any]) -> Mart:
     """A mart of a late domain that was never published: told of in the health table, not shown."""
-    kept = {key: mart[key] for key in ("name", "schema", "domain", "owner", "publish", "day")}
-    return Mart(**kept, row_count=None, hash=None, described="")
+    return Mart(**{key: mart[key] for key in NAMED}, row_count=None, hash=None, described="")
 
 
 def _same(planned: Published, current: Published) -> bool:
@@ -389,17 +390,18 @@ def _fill(
     Returns, for marts of which small counts are hidden, the hash of what is shown instead.
     """
     hidden: dict[str, str] = {}
-    shown = [mart for mart in planned.shown_in(file) if mart.hash and not mart.is_facts]
-    for schema in sorted({mart.relation(file).split(".")[0] for mart in shown} | {'"operations"'}):
+    marts = [mart for mart in planned.shown_in(file) if mart.hash and not mart.is_facts]
+    for schema in sorted({mart.relation(file).split(".")[0] for mart in marts} | {'"operations"'}):
         connection.execute(f"create schema if not exists made.{schema}")
     live = connection.execute("select current_database()").fetchone()[0]
-    for mart in progress(shown, f"publish {file}"):
+    covered = _decide(connection, marts) if file == EVERYBODY else {}
+    for mart in progress(marts, f"publish {file}"):
         made = f"made.{mart.relation(file)}"
         source = "complete" if file != "marts.duckdb" else "shown" if planned.domains[mart.domain].late_since else live
         rows = f"select * from {source}.{mart.relation()}"
-        if file == EVERYBODY and mart.few_people:
+        if mart.name in covered:
             columns = [row[0] for row in connection.execute(f"describe {rows}").fetchall()]
-            rows = rows_for_everybody(f"{source}.{mart.relation()}", columns, mart.few_people)
+            rows = shown(covered[mart.name], columns, mart.few_people)
             hidden[mart.key] = hash_of_days(_hash_table(connection, f"({rows})", mart.day)[0])
         # one transaction a mart: each column's comment by itself would be written through to the disk
         with _one_transaction(connection):
@@ -409,8 +411,25 @@ def _fill(
                 _comment(connection, made, about["description"], about["columns"])
             else:
                 _copy_comments(connection, source, mart, made)
+    for table in covered.values():
+        connection.execute(f"drop table {table}")
     _make_health(connection, planned, file)
     return hidden
+
+
+def _decide(connection: duckdb.DuckDBPyConnection, marts: list[Mart]) -> dict[str, str]:
+    """For each mart with small counts, by name, a table of its rows that knows which of them are hidden."""
+    rules = {mart.name: mart.few_people for mart in marts if mart.few_people}
+    tables = {name: f'temp.main."decided {name}"' for name in rules}
+    for mart in marts:
+        if mart.name in rules:
+            source = f"complete.{mart.relation()}"
+            columns = [row[0] for row in connection.execute(f"describe {source}").fetchall()]
+            connection.execute(
+                f"create or replace temp table {tables[mart.name]} as {decided(source, columns, rules[mart.name])}"
+            )
+    cover_sums(connection, rules, tables)
+    return tables
 
 
 @contextmanager

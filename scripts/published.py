@@ -65,6 +65,7 @@ class Mart:
     audience: str = "everybody"  # or analysts: not in business.duckdb
     warning: str | None = None  # what was odd about the newest dumps it is made of
     few_people: dict[str, Any] | None = None  # what business.duckdb hides of it
+    grain: list[str] = field(default_factory=list)  # the columns that a row is known by
     content_hash: str | None = None  # the same on every engine; of runs published before there was one: None
 
     @property

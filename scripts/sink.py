@@ -23,7 +23,7 @@ from scripts.console import DONE, FAILED, USAGE, Stop, count, progress, say
 from scripts.faults import fault_point
 from scripts.home import folder
 from scripts.lock import night_lock
-from scripts.published import Mart, Published, current_folder
+from scripts.published import EVERYBODY, Mart, Published, current_folder
 from scripts.sink_backend import backend
 from scripts.warehouse import settings
 
@@ -71,8 +71,9 @@ sink.add_command(backend)
 def postgres(dsn: str, file: str) -> int:
     """Load the marts that changed, check them over there, then show the night, all at once.
 
-    Comments come along, and the role nightshift_reader may read everything and change nothing. Killed anywhere, run it
-    again: tables that were loaded whole are not loaded twice. Facts (published as Parquet) are not loaded.
+    Keys (as unique indexes) and comments come along, and the role nightshift_reader may read everything and change
+    nothing. Killed anywhere, run it again: tables that were loaded whole are not loaded twice. Facts (published as
+    Parquet) are not loaded.
 
     \b
     Examples
@@ -87,7 +88,7 @@ def postgres(dsn: str, file: str) -> int:
     with night_lock("sink", "sink"), _server(dsn) as server, _published(here / file) as published:
         _prepare(server)
         shown = _shown(server)
-        names = {mart.key: _table_name(mart, file) for mart in marts}
+        names = {mart.key: _table_name(mart, file, run.files[file]) for mart in marts}
         if shown == (run.run_id, file):
             say("sink", f"{run.run_id} is shown already")
             return DONE
@@ -140,10 +141,14 @@ def _shown(server: psycopg.Connection) -> tuple[str, str] | None:
     return server.execute(f"select run_id, file from {DATA}.shown").fetchone()
 
 
-def _table_name(mart: Mart, file: str) -> str:
-    """Within PostgreSQL's 63 bytes, another for other rows, other words and another audience."""
+def _table_name(mart: Mart, file: str, signature: str) -> str:
+    """Within PostgreSQL's 63 bytes, another for other rows, other words and another audience.
+
+    What everybody may see of small counts depends on all of the file.
+    """
     audience = "" if file == "marts.duckdb" else file[0]
-    return f"{mart.key.replace('.', '__')[:40]}__{mart.hash[:10]}{mart.described[:6]}{audience}"
+    rows = signature if file == EVERYBODY and mart.few_people else mart.hash
+    return f"{mart.key.replace('.', '__')[:40]}__{rows[:10]}{mart.described[:6]}{audience}"
 
 
 def _load(server: psycopg.Connection, published: duckdb.DuckDBPyConnection, mart: Mart, file: str, name: str) -> None:
@@ -167,11 +172,12 @@ def _load(server: psycopg.Connection, published: duckdb.DuckDBPyConnection, mart
         server.execute(
             sql.SQL("alter table {} rename to {}").format(sql.Identifier(DATA, loading), sql.Identifier(name))
         )
-        day = [column for column, kind in columns if column == mart.day]
-        if day:
-            server.execute(
-                sql.SQL("create index on {} ({})").format(sql.Identifier(DATA, name), sql.Identifier(day[0]))
-            )
+        table, present = sql.Identifier(DATA, name), {column for column, _ in columns}
+        if mart.grain and present >= set(mart.grain):
+            key = sql.SQL(", ").join(map(sql.Identifier, mart.grain))
+            server.execute(sql.SQL("create unique index on {} ({})").format(table, key))
+        if mart.day in present and mart.grain[:1] != [mart.day]:
+            server.execute(sql.SQL("create index on {} ({})").format(table, sql.Identifier(mart.day)))
 
 
 def _type(kind: str) -> str:

@@ -90,9 +90,9 @@ def _dataset(project: dict[str, Any], model: dict[str, Any], day: str, sums: tup
 
 
 def _labels(project: dict[str, Any]) -> dict[str, str]:
-    """Label of the project's first simple metric that adds up a column, by the column."""
+    """Label of the project's first simple metric that adds up a column, or rows of it under its name, by the column."""
     measures = {
-        measure["name"]: measure["expr"]
+        measure["name"]: (measure["expr"], measure["name"])
         for semantic in project["semantic_models"].values()
         for measure in semantic["measures"]
         if measure["agg"] == "sum"
@@ -100,7 +100,8 @@ def _labels(project: dict[str, Any]) -> dict[str, str]:
     simple = (metric for metric in project["metrics"].values() if metric["type"] == "simple")
     found: dict[str, str] = {}
     for metric in simple:
-        found.setdefault(measures.get(metric["type_params"]["measure"]["name"], ""), metric["label"])
+        for column in measures.get(metric["type_params"]["measure"]["name"], ()):
+            found.setdefault(column, metric["label"])
     return found
 
 

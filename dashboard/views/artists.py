@@ -15,7 +15,7 @@ top = data.read(
 words = f"business.artist_monthly, {month:%B %Y}: all countries and plans."
 left, right = look.pair()
 with left:
-    look.ranked(top, "streams", "artist_name", f"Most streamed artists in {month:%B %Y}", words)
+    look.ranked(top, "streams", "artist_name", f"Most streamed, {month:%B %Y}", words)
 with right:
     look.table(top, "business.artist_monthly", f"The artists of {month:%B %Y}", words)
 left, right = look.pair()
@@ -26,11 +26,32 @@ with right:
 look.section("Royalties: pro-rata beside user-centric")
 if data.has("royalties.royalties_monthly"):
     over = look.full_month(filters)
+    if data.has("royalties.rpt_artist_royalties"):
+        largest = data.read(
+            "select artist_name, pro_rata_eur, user_centric_eur from royalties.rpt_artist_royalties "
+            "where royalty_month = ? and artist_name is not null order by pro_rata_eur desc, artist_id limit 12",
+            over,
+        )
+        moved = data.read(
+            "select artist_name, pro_rata_eur, user_centric_eur, user_centric_gain_eur "
+            "from royalties.rpt_artist_royalties where royalty_month = ? and artist_name is not null "
+            "order by abs(user_centric_gain_eur) desc, artist_id limit 12",
+            over,
+        )
+        words = "royalties.rpt_artist_royalties: what an artist's recordings earn by either way of sharing, in euro."
+        left, right = look.pair()
+        with left:
+            look.compared(
+                largest, {"pro_rata_eur": "pro-rata", "user_centric_eur": "user-centric"}, "artist_name",
+                f"Artists by method, {over:%B %Y}", words,
+            )  # fmt: skip
+        with right:
+            look.table(moved, "royalties.rpt_artist_royalties", f"Who gains or loses most, {over:%B %Y}", words)
     left, right = look.pair()
     with left:
         look.beside(
             ["royalty_pools", "royalty_pools_pro_rata", "royalty_pools_user_centric"],
-            "plan_code", filters, f"Pools of {over:%B %Y} by plan and method", over,
+            "plan_code", filters, f"Pools by plan, {over:%B %Y}", over,
         )  # fmt: skip
     with right:
         look.months("royalty_suspended", filters)

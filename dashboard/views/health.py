@@ -67,6 +67,13 @@ with right:
     look.table(
         rows, "operations.fct_quarantine", "Quarantine", "Newest first; nothing is dropped silently.", height=420
     )
+if data.has("operations.rpt_source_freshness"):
+    sources = data.read(
+        "select backend, table_name, last_arrived_on, days_ago, usual_days, is_overdue, last_rows "
+        "from operations.rpt_source_freshness order by is_overdue desc, days_ago desc, backend, table_name"
+    )
+    words = "When each table of a backend came last; those that let wait longer than usual come first."
+    look.table(sources, "operations.rpt_source_freshness", "Sources", words, height=420)
 alarms = data.read("select * from operations.fct_anomalies order by arrived_on desc, backend, table_name limit 50")
 if len(alarms):
     look.table(

@@ -15,5 +15,9 @@ left, right = look.pair()
 with left:
     look.ranking("streams", "country", filters)
 with right:
-    look.ranking("streams", "context", filters, "Streams by what they were started from")
-look.split("streams", "plan_code", filters)
+    look.ranking("streams", "context", filters, "Streams by where they began")
+left, right = look.pair()
+with left:
+    look.split("streams", "plan_code", filters)
+with right:
+    look.ranking("country_weekly_active_listeners", "country", filters, "Weekly listeners by country")

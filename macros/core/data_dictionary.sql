@@ -35,6 +35,9 @@
   {%- elif name.endswith('_amount') or name == 'amount' -%}{{ return('the currency in the column currency') }}
   {%- elif name.startswith('ms_') or name.endswith('_ms') -%}{{ return('milliseconds') }}
   {%- elif name.endswith('_hours') -%}{{ return('hours') }}
+  {%- elif name.endswith('_bytes') -%}{{ return('bytes') }}
+  {%- elif name == 'seconds' or name.endswith('_seconds') -%}{{ return('seconds') }}
+  {%- elif name.endswith('_share') -%}{{ return('share') }}
   {%- elif type == 'timestamp' -%}{{ return('UTC') }}
   {%- elif type == 'date' -%}{{ return('day (UTC)') }}
   {%- elif type in ('bigint', 'integer') -%}{{ return('number') }}

@@ -213,6 +213,18 @@ def _reach(kept: Mapping[str, Any]) -> str:
     )
 
 
+def _questions(kept: Mapping[str, Any]) -> str:
+    head = ["a year of", "rows of aggregates", "questions", "median, ms", "slowest, ms", "which", "over the limit"]
+    rows = [
+        [f"{scale['plays_a_day']:,} plays a day" if scale["plays_a_day"] else "what is published", scale["rows"],
+         scale["questions"], scale["median_ms"], scale["slowest"][0]["ms"],
+         f"{scale['slowest'][0]['question']} ({scale['slowest'][0]['page']})",
+         f"{scale['slow']} above {scale['limit_ms']:,} ms"]
+        for scale in kept["scales"]
+    ]  # fmt: skip
+    return _markdown(head, rows)
+
+
 SMALL_MONTH = "--plays 3000000 --listeners 20000 --recordings 300000"
 PAGES: dict[str, tuple[Callable[[Mapping[str, Any]], str], str]] = {
     "nights": (_nights, ".venv/bin/python -m scripts.bench.nights"),
@@ -224,6 +236,7 @@ PAGES: dict[str, tuple[Callable[[Mapping[str, Any]], str], str]] = {
     "emails": (_emails, ".venv/bin/python -m scripts.bench.emails --mails 200000 --members 2000000"),
     "search": (_search, ".venv/bin/python -m scripts.bench.search"),
     "recommend": (_recommend, ".venv/bin/python -m scripts.bench.recommend"),
+    "questions": (_questions, ".venv/bin/python -m scripts.bench.questions --keep"),
     "reach": (_reach, ".venv/bin/python -m scripts.bench.reach --listeners 1000000"),
     "simulate": (_lines, ".venv/bin/python -m scripts.bench.simulate"),
     "land": (_lines, ".venv/bin/python -m scripts.bench.land --threads 1 --threads 2"),

@@ -94,6 +94,7 @@ class FakeWarehouse:
             "publish": "table",
             "audience": "everybody",
             "few_people": None,
+            "grain": ["sold_on"],
             **self.marts[key],
         }
         if found["materialized"] != "by_day":

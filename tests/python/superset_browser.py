@@ -37,8 +37,11 @@ class Superset:
             assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()[-3000:]
             time.sleep(1)
         self.password = (home / "superset/password").read_text()
+        self.log_in()
+
+    def log_in(self) -> None:
+        """A session, as a browser has one: whoever writes shows the token that belongs to it. It lasts 15 minutes."""
         user = {"username": "admin", "password": self.password, "provider": "db", "refresh": True}
-        # A session, as a browser has one: whoever writes shows the token that belongs to it.
         self.session = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         self.headers = {"Content-Type": "application/json"}
         self.headers["Authorization"] = f"Bearer {self.ask('security/login', user)['access_token']}"

@@ -9,9 +9,12 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from scripts.published import RECORD
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = ("", "revenue", "listening", "artists", "discovery", "risk", "news", "health")
@@ -36,8 +39,8 @@ def home(tmp_path_factory):
     return found
 
 
-@pytest.fixture(scope="module")
-def address(home):
+@contextmanager
+def running(home: Path):
     """The app as ``make dashboard`` runs it, on a port of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -57,6 +60,12 @@ def address(home):
     yield f"http://127.0.0.1:{port}"
     app.terminate()
     app.wait()
+
+
+@pytest.fixture(scope="module")
+def address(home):
+    with running(home) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -171,10 +180,38 @@ def test_a_view_can_be_sent_to_a_colleague(browser, address):
     settled(page)
     assert "days=7" in page.url and "to=2026-01-02" in page.url and "country=DE" in page.url
     of_one = page.locator("[data-testid=stMetricValue]").first.inner_text()
+    labels = [label.strip() for label in page.locator("[data-testid=stMetricLabel]").all_inner_texts()]
+    assert labels[0].startswith("Streams") and "(all)" not in labels[0]
+    assert "(all)" in labels[2], "daily active listeners are counted without countries, and say so"
     page.goto(f"{address}/listening?days=7&to=2026-01-02")
     settled(page)
     assert page.locator("[data-testid=stMetricValue]").first.inner_text() != of_one
     page.close()
+
+
+def test_a_page_says_how_old_it_is(browser, address, home):
+    page = browser.new_page(viewport={"width": 1366, "height": 900})
+    record = (home / "published/current").resolve() / RECORD
+    was = record.stat().st_mtime
+    os.utime(record, (was - 5 * 86_400 - 60,) * 2)
+    try:
+        page.goto(address)
+        settled(page)
+        assert page.get_by_text("This was published 5 days ago, and no night since.").is_visible()
+        assert barriers(page) == []
+    finally:
+        os.utime(record, (was, was))
+    page.close()
+
+
+def test_without_a_night_the_page_says_what_to_do(browser, tmp_path):
+    with running(tmp_path) as address:
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.goto(address)
+        settled(page)
+        assert page.locator("h1").inner_text() == "Nothing is published yet"
+        assert page.get_by_text("Run make night, then look again.").is_visible()
+        page.close()
 
 
 def test_an_open_page_shows_the_new_night_at_the_next_view(browser, address, home):

@@ -157,6 +157,21 @@ def test_what_to_do_about_a_broken_rule_is_said(monkeypatch):
     assert 'seeds/rule_exceptions.csv: a_mart_has_a_unit_test,fct_things,"why' in str(result.exception)
 
 
+@pytest.mark.parametrize("gone", ["questions", "freshness", "caveats"])
+def test_a_business_mart_is_missed_each_of_its_words(gone):
+    meta = {"questions": ["Who?", "What?", "When?"], "freshness": "every night", "caveats": "none known"}
+
+    def problems(said):
+        fqn = ["nightshift", "marts", "business", "fct_things"]
+        found = findings(project(fqn=fqn, config={**MODEL["config"], "meta": said}))
+        return [f.problem for f in found if f.rule == "a_business_mart_says_what_it_is_for"]
+
+    assert problems(meta) == []
+    missed = problems({word: said for word, said in meta.items() if word != gone})
+    assert len(missed) == 1 and gone in missed[0]
+    assert len(problems(meta | {"questions": ["Who?", "What?"]})) == 1
+
+
 def test_every_rule_is_seen_to_be_broken():
     assert {rule.__name__ for rule in RULES} == {*BREAKS, "a_page_computes_nothing"}
 

@@ -73,6 +73,8 @@ def test_a_night_arrives_with_its_words_and_only_what_changed_is_loaded(made, se
     assert first == ("2026-01-01", "1.00", 'it\'s 1, "so"')
     assert ask(dsn, "select obj_description('finance.journal'::regclass)") == [("One row per journal.",)]
     assert ask(dsn, "select col_description('finance.journal'::regclass, 2)") == [("What it cost, in euro.",)]
+    ((key,),) = ask(dsn, "select indexdef from pg_indexes where tablename like 'core\\_\\_dim%'")
+    assert key.startswith("CREATE UNIQUE INDEX") and key.endswith("(sold_on)")
     plan = ask(dsn, "select tablename from pg_tables where tablename like 'core\\_\\_dim%'")
     night(made, "2026-01-04", finance__journal=2)
     assert load(dsn) == DONE

@@ -178,6 +178,7 @@ def test_the_next_night_appears_by_itself(superset, home, browser, tmp_path):
     assert newest(superset) == plain(FIRST)
     nightshift(home, "land", "--on", NEXT.isoformat())
     nightshift(home, "build")
+    superset.log_in()
     database = named(superset, "database", "database_name")["Nightshift"]
     slow = {
         "database_id": database, "schema": "business", "queryLimit": 10,
@@ -188,6 +189,7 @@ def test_the_next_night_appears_by_itself(superset, home, browser, tmp_path):
     asking.start()
     assert newest(superset) == plain(FIRST), "two questions at a time"
     nightshift(home, "publish")
+    superset.log_in()
     assert newest(superset) == plain(NEXT)
     assert asking.is_alive(), "the slow question should still be running; make it slower"
     asking.join()
@@ -195,6 +197,7 @@ def test_the_next_night_appears_by_itself(superset, home, browser, tmp_path):
     picture = Path(os.environ.get("PICTURE", tmp_path / "after.png"))
     after = superset.picture(browser, ROOT / picture)
     assert "05 Jan 2026" in after and "04 Jan 2026" not in after
+    superset.log_in()
     for name, (columns, metrics, condition, question) in QUESTIONS.items():
         dataset = named(superset, "dataset", "table_name")[name]
         found = superset.query(dataset, columns=columns, metrics=metrics, extras={"where": condition})
