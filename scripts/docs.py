@@ -41,6 +41,8 @@ def docs() -> int:
 
 
 def with_picture(page: str) -> str:
-    """The page with the overview's picture in itself instead of beside it."""
+    """The page with the overview's picture in itself instead of beside it, where the overview shows it."""
+    if PICTURE not in page:
+        return page
     picture = base64.b64encode((PROJECT / PICTURE).read_bytes()).decode()
     return page.replace(PICTURE, f"data:image/svg+xml;base64,{picture}")
