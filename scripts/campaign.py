@@ -17,7 +17,7 @@ import duckdb
 
 from scripts import sources
 from scripts.backends import load_all
-from scripts.console import DONE, USAGE, Stop, say, table, warn
+from scripts.console import DONE, MOMENT, USAGE, Stop, say, table, warn
 from scripts.faults import fault_point
 from scripts.home import PROJECT, folder
 from scripts.lock import night_lock
@@ -67,7 +67,7 @@ def list_campaigns() -> int:
 @click.option("--language", help="In this language rather than the listener's.")
 @click.option(
     "--at",
-    type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%S"]),
+    type=MOMENT,
     help="With the headlines of this moment (UTC): for the sample, whose days are past. Default: now.",
 )
 @click.option(

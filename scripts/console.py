@@ -29,6 +29,8 @@ from typing import NoReturn, TypeVar
 import click
 
 DONE, REFUSED, USAGE, LOCKED, FAILED, STOPPED = 0, 1, 2, 3, 4, 5
+# How a person says a moment (UTC) that is to be taken for now.
+MOMENT = click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%S"])
 
 T = TypeVar("T")
 

@@ -126,8 +126,7 @@ def _correction(label: str, day: str, files: tuple[Path, ...], arrives: date | N
     except ValueError:
         raise Stop(f"{day} is no day; say YYYY-MM-DD", USAGE) from None
     slot = f"{about}{hour or ''}"
-    landed = [dump for dump in dumps() if (dump.backend, dump.table) == (backend_name, table_name)]
-    of_slot = [dump.arrived_on for dump in landed if dump.manifest().get("slot") == slot]
+    of_slot = _arrivals(table, slot)
     if not of_slot:
         raise Stop(f"nothing of {label} about {slot} has landed, so there is nothing to correct", USAGE)
     newest = newest_arrival()
@@ -141,12 +140,26 @@ def _correction(label: str, day: str, files: tuple[Path, ...], arrives: date | N
         path.name
         for path in there.parent.rglob("*")
         if path.is_file()
-        and path.parent not in (there, there.with_name(f".{there.name}.new"))
+        and path.parent not in (there, _making(there))
         and any(claim.fullmatch(path.name) for claim in claims)
     ]
     if others:
         raise Stop(f"{there.parent} already holds {', '.join(others)}: say a later --arrives", USAGE)
     return found
+
+
+def _arrivals(table: Table, slot: str) -> list[str]:
+    """The days on which something of a table about a day (or hour) arrived."""
+    return [
+        dump.arrived_on
+        for dump in dumps()
+        if (dump.backend, dump.table) == (table.backend, table.name) and dump.manifest().get("slot") == slot
+    ]
+
+
+def _making(place: Path) -> Path:
+    """Where files lie until all of them are there, beside the place they are for."""
+    return place.with_name(f".{place.name}.new")
 
 
 def _preview(wanted: Correction, diff: bool) -> list[dict[str, Any]] | None:
@@ -210,7 +223,7 @@ def _link_all(real: Path, overlay: Path, without: str | None) -> None:
 def _ship(wanted: Correction, inbox: Path) -> None:
     """Put the files into an inbox, all under their names or none."""
     target = inbox / wanted.place
-    making = target.with_name(f".{target.name}.new")
+    making = _making(target)
     if making.exists():
         shutil.rmtree(making)
     making.mkdir(parents=True)
@@ -303,12 +316,7 @@ def _go_on(wanted: Correction) -> int:
     """Build what an interrupted correction landed and did not build."""
     with night_lock("correct"), warehouse() as connection:
         built = get_day(connection)
-    landed_on = max(
-        dump.arrived_on
-        for dump in dumps()
-        if (dump.backend, dump.table) == (wanted.table.backend, wanted.table.name)
-        and dump.manifest().get("slot") == wanted.slot
-    )
+    landed_on = max(_arrivals(wanted.table, wanted.slot))
     if built is None or landed_on > str(built):
         say("correct", f"the night of {landed_on} builds it: ./nightshift night")
         return DONE

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from scripts.console import DONE, LOCKED, REFUSED, STOPPED, USAGE, Stop, count, duration, say, table, warn
+from scripts.console import DONE, LOCKED, MOMENT, REFUSED, STOPPED, USAGE, Stop, count, duration, say, table, warn
 from scripts.faults import fault_point
 from scripts.lock import night_lock
 from scripts.mail import campaigns
@@ -29,7 +29,7 @@ COMMITTED = ("send_key", "state", "campaign", "topic", "period", "account_id", "
 
 
 @click.command()
-@click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%S"]),
+@click.option("--at", type=MOMENT,
               help="Take this moment (UTC) for now: for the sample, whose days are past.")  # fmt: skip
 @click.option("--rate", type=click.FloatRange(0.01), default=100.0, show_default=True, help="Mails a second, at most.")
 @click.option("--connections", type=click.IntRange(1, 64), default=4, show_default=True, help="Connections kept open.")

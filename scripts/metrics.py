@@ -84,9 +84,10 @@ class Metrics:
         self.file = file or here / "marts.duckdb"
         self.last_day = _last_day(self.file)
         self._engine = _engine()
-        self._names = {metric.name for metric in definitions()}
-        self._shared = _shared()
-        self._made_of = _made_of()
+        semantics = _semantics()
+        self._names = {metric["name"] for metric in semantics["metrics"]}
+        self._shared = _shared(semantics)
+        self._made_of = _made_of(semantics)
 
     def ask(
         self,
@@ -244,19 +245,18 @@ def _semantics() -> dict[str, Any]:
     return found
 
 
-def _shared() -> set[str]:
+def _shared(semantics: dict[str, Any]) -> set[str]:
     """What several marts are cut by under one name: entities that are nobody's key and follow nobody."""
-    found = _semantics()
-    entities = [entity for model in found["semantic_models"] for entity in model["entities"]]
-    conversions = [metric["type_params"].get("conversion_type_params") for metric in found["metrics"]]
+    entities = [entity for model in semantics["semantic_models"] for entity in model["entities"]]
+    conversions = [metric["type_params"].get("conversion_type_params") for metric in semantics["metrics"]]
     keys = {entity["name"] for entity in entities if entity["type"] != "foreign"}
     return {entity["name"] for entity in entities} - keys - {how["entity"] for how in conversions if how}
 
 
-def _made_of() -> dict[str, list[str]]:
+def _made_of(semantics: dict[str, Any]) -> dict[str, list[str]]:
     """For each ratio and derived metric the metrics it is made of."""
     found = {}
-    for metric in _semantics()["metrics"]:
+    for metric in semantics["metrics"]:
         how = metric["type_params"]
         parts = [*(how.get("metrics") or []), *filter(None, [how.get("numerator"), how.get("denominator")])]
         found[metric["name"]] = list(dict.fromkeys(part["name"] for part in parts))

@@ -419,15 +419,14 @@ def _fill(
 
 def _decide(connection: duckdb.DuckDBPyConnection, marts: list[Mart]) -> dict[str, str]:
     """For each mart with small counts, by name, a table of its rows that knows which of them are hidden."""
-    rules = {mart.name: mart.few_people for mart in marts if mart.few_people}
-    tables = {name: f'temp.main."decided {name}"' for name in rules}
+    rules, tables = {}, {}
     for mart in marts:
-        if mart.name in rules:
+        if mart.few_people:
+            rules[mart.name], tables[mart.name] = mart.few_people, f'temp.main."decided {mart.name}"'
             source = f"complete.{mart.relation()}"
             columns = [row[0] for row in connection.execute(f"describe {source}").fetchall()]
-            connection.execute(
-                f"create or replace temp table {tables[mart.name]} as {decided(source, columns, rules[mart.name])}"
-            )
+            rows = decided(source, columns, mart.few_people)
+            connection.execute(f"create or replace temp table {tables[mart.name]} as {rows}")
     cover_sums(connection, rules, tables)
     return tables
 

@@ -259,12 +259,18 @@ def decide(
 def _hindered(model: str, serving: str) -> str:
     """Why the champion cannot score: it is damaged, or made of features that are gone; empty if it can."""
     try:
-        version = registry.load(model, serving)
-        if model == fraud.MODEL:
-            fraud.check_version(serving, version.record)
+        _able(model, serving)
     except Stop as problem:
         return str(problem)
     return ""
+
+
+def _able(model: str, name: str, *, added_too: bool = False) -> registry.Version:
+    """A version that is whole and can score; ``added_too``: that has all of today's features."""
+    version = registry.load(model, name)
+    if model == fraud.MODEL:
+        fraud.check_version(name, version.record, added_too=added_too)
+    return version
 
 
 def _segments(
@@ -358,9 +364,7 @@ def reasons_due(model: str, day: date, connection: duckdb.DuckDBPyConnection) ->
     if serving is None:
         return ["no version serves"]
     try:
-        version = registry.load(model, serving)
-        if model == fraud.MODEL:
-            fraud.check_version(serving, version.record)
+        version = _able(model, serving)
     except Stop as problem:
         return [str(problem)]
     if model == recommending.MODEL:
@@ -442,9 +446,7 @@ def promote(model: str, version: str, reason: str, by: str) -> int:
     \b
     Example: ./nightshift promote fraud 2026-02-01-1a2b3c4d --reason "gate window had the outage" --by "A. Person"
     """
-    chosen = registry.load(model, version)
-    if model == fraud.MODEL:
-        fraud.check_version(version, chosen.record, added_too=True)
+    _able(model, version, added_too=True)
     if registry.champion(model) == version:
         say("promote", f"{model}/{version} serves already: nothing to do")
         return DONE

@@ -81,7 +81,8 @@ def erase(account: str | None, requests: bool, on: datetime) -> None:
             wanted = due(day)
         for request, person in sorted(wanted.items()):
             opened.erase(person, day, request)
-        known = _on_record()
+        with landing_lock("vault erase", 600), Store() as store:
+            known = _on_record(store)
         done = [erasure for erasure in opened.unrecorded() if erasure["request_id"] not in known]
         fault_point("vault:before-record")
         commit("erasures", done, day)
@@ -100,15 +101,13 @@ def due(day: date) -> dict[str, str]:
     with landing_lock("vault erase", 600), Store() as store:
         for table in tables:
             asked |= _rows(store, table, (table.key[0], table.persons[0].name), day)
-    done = _on_record()
+        done = _on_record(store)
     return {request: person for request, person in asked.items() if request not in done and person != ERASED}
 
 
-def _on_record() -> set[str]:
+def _on_record(store: Store) -> set[str]:
     """The requests whose erasure has landed."""
-    table = load_all()["nightshift"].tables["erasures"]
-    with landing_lock("vault erase", 600), Store() as store:
-        return set(_rows(store, table, ("request_id", "account_id"), date.max))
+    return set(_rows(store, load_all()["nightshift"].tables["erasures"], ("request_id", "account_id"), date.max))
 
 
 def _rows(store: Store, table: Table, columns: tuple[str, str], day: date) -> dict[str, str]:

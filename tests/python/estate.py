@@ -6,6 +6,9 @@ import csv
 import gzip
 import io
 import json
+import os
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import duckdb
 import zstandard
 
 from scripts import land
+from scripts.home import PROJECT
 
 BILLING = """
 backend: billing
@@ -170,6 +174,17 @@ class Estate:
     def land(self, on: date | None = None, only: tuple[str, ...] = (), again: bool = False) -> land.Report:
         with land.landing_lock("test"):
             return land.land_all(on, only, again=again)
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """A step of Nightshift in a process of its own, which may be killed."""
+        settings = {
+            "NIGHTSHIFT_HOME": str(self.home),
+            "NIGHTSHIFT_PROJECT": str(self.project),
+            "NIGHTSHIFT_THREADS": "1",
+            "PYTHONPATH": str(PROJECT),
+        }
+        command = [sys.executable, "-m", "scripts.nightshift", *arguments]
+        return subprocess.run(command, env={**os.environ, **settings, **environment}, capture_output=True, text=True)
 
     def manifests(self, table: str) -> list[dict]:
         """Manifests of ``backend.table`` in order of arrival and of superseding."""

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,19 +14,11 @@ from click.testing import CliRunner
 from estate import Estate, accounts_of, payments, plays
 
 from scripts.console import Stop
-from scripts.home import PROJECT
 from scripts.land import land as command
 from scripts.land import landing_lock
 from scripts.landing.verify import problems
 
 POINTS = ["typed", "after-vault", "before-manifest", "staged", "before-rename", "after-rename", "after-rename#3"]
-
-
-def land(estate: Estate, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    """The command, in a process of its own."""
-    settings = {"NIGHTSHIFT_PROJECT": str(estate.project), "NIGHTSHIFT_THREADS": "1", "PYTHONPATH": str(PROJECT)}
-    command = [sys.executable, "-m", "scripts.nightshift", "land", *arguments]
-    return subprocess.run(command, env={**os.environ, **settings, **environment}, capture_output=True, text=True)
 
 
 def ship(estate: Estate) -> None:
@@ -43,26 +34,26 @@ def undisturbed(estate, tmp_path, monkeypatch):
     """What a landing that nothing happens to leaves."""
     other = Estate(tmp_path / "undisturbed")
     ship(other)
-    assert land(other, NIGHTSHIFT_HOME=str(other.home)).returncode == 0
+    assert other.run("land").returncode == 0
     return other.contents()
 
 
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_and_run_again_it_leaves_the_same_bytes(estate, undisturbed, point):
     ship(estate)
-    assert land(estate, NIGHTSHIFT_FAULT=f"land:{point}").returncode == -signal.SIGKILL
+    assert estate.run("land", NIGHTSHIFT_FAULT=f"land:{point}").returncode == -signal.SIGKILL
     for name, content in estate.contents().items():
         assert undisturbed[name] == content, "what is visible is whole"
-    assert land(estate).returncode == 0
+    assert estate.run("land").returncode == 0
     assert estate.contents() == undisturbed
-    assert "5 dumps landed before" in land(estate).stdout
+    assert "5 dumps landed before" in estate.run("land").stdout
     assert not [p for p in (estate.home / "landing" / ".staging").rglob("*") if p.is_file()]
 
 
 def test_one_landing_at_a_time(estate):
     ship(estate)
     with landing_lock("a test"):
-        waiting = land(estate, "--wait", "0.1")
+        waiting = estate.run("land", "--wait", "0.1")
     assert waiting.returncode == 3
     assert "held by `a test`" in waiting.stderr
     assert estate.contents() == {}
@@ -132,13 +123,13 @@ def test_a_full_disk_leaves_nothing_half_done(estate, tmp_path):
     if mounted.returncode:
         pytest.skip(f"cannot mount a tmpfs here: {mounted.stderr.decode().strip()}")
     try:
-        full = land(estate)
+        full = estate.run("land")
         assert full.returncode == 5, full.stderr
         assert "run it again" in full.stderr
         assert all("2026-01-10" in name for name in estate.contents()), "the big one is not there, not even in part"
         assert not list((small / ".staging").rglob("*.parquet"))
         subprocess.run(["mount", "-o", "remount,size=64m", small], check=True)
-        assert land(estate).returncode == 0
+        assert estate.run("land").returncode == 0
         assert sorted(m["rows"] for m in estate.manifests("billing.payments")) == [101, 6_000]
     finally:
         subprocess.run(["umount", "-l", small], check=True)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -17,7 +14,6 @@ import psycopg
 import pytest
 from estate import DAY, Estate
 
-from scripts.home import PROJECT
 from scripts.landing import postgres as live
 
 SHOP = """
@@ -241,14 +237,7 @@ def test_killed_between_two_tables_nothing_is_visible_and_the_next_landing_has_a
         files = 'source: {kind: pg_dump, schema: public, files: "shop*"}'
         estate.describe("shop", SHOP.replace("source: {kind: postgres, dsn_env: SHOP_DSN, schema: public}", files))
         estate.ship("shop", "shop.dump", postgres.run("pg_dump", "-Fc", "shop"))
-    environment = {
-        **os.environ,
-        "NIGHTSHIFT_PROJECT": str(estate.project),
-        "PYTHONPATH": str(PROJECT),
-        "NIGHTSHIFT_FAULT": f"land:{point}",
-    }
-    command = [sys.executable, "-m", "scripts.nightshift", "land", "--on", str(DAY)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    done = estate.run("land", "--on", str(DAY), NIGHTSHIFT_FAULT=f"land:{point}")
     assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
     assert [estate.manifests(f"shop.{t}") for t in ("accounts", "savings", "events")] == [[], [], []]
     report = estate.land(DAY)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import duckdb
 import pytest
+from risk_world import ran
 
 pytest.importorskip("lightgbm", reason="needs the training libraries")
-ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.nightly
 
 # 75 days, 150 customers; large amounts are frauds, and so is what happens at a terminal in its bad month.
@@ -39,11 +35,8 @@ TRANSACTIONS = """
 def test_a_file_of_others_gives_the_table_of_all_candidates(tmp_path):
     file, figures = tmp_path / "transactions.parquet", tmp_path / "figures.json"
     duckdb.execute(TRANSACTIONS.format(file))
-    command = [sys.executable, "-m", "scripts.nightshift", "evaluate", "fraud", "--transactions", str(file)]
-    done = subprocess.run(
-        [*command, "--test-week", "2024-05-06", "--json", str(figures)],
-        cwd=ROOT, env={**os.environ, "NIGHTSHIFT_HOME": str(tmp_path)}, capture_output=True, text=True,
-    )  # fmt: skip
+    command = ["evaluate", "fraud", "--transactions", str(file)]
+    done = ran(tmp_path, *command, "--test-week", "2024-05-06", "--json", str(figures))
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     found = json.loads(figures.read_text())
     lines = {line["name"]: line for line in found["candidates"]}
@@ -53,8 +46,5 @@ def test_a_file_of_others_gives_the_table_of_all_candidates(tmp_path):
     assert all(0 <= line[measure] <= 1 for line in lines.values() for measure in measures)
     assert lines["nightshift"]["auc_roc"] > 0.9 and lines["nightshift"]["average_precision"] > 0.8
     assert found["ceiling"]["frauds"] > 10 and "ceiling:" in done.stdout
-    strange = subprocess.run(
-        [*command, "--test-week", "2025-01-06"],
-        cwd=ROOT, env={**os.environ, "NIGHTSHIFT_HOME": str(tmp_path)}, capture_output=True, text=True,
-    )  # fmt: skip
+    strange = ran(tmp_path, *command, "--test-week", "2025-01-06")
     assert strange.returncode == 2 and "no week 2025-01-06" in strange.stderr

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from datetime import date
 
 import pytest
@@ -16,7 +13,6 @@ from estate import DAY, accounts_of, payments
 
 from scripts import vault as command
 from scripts.console import Stop
-from scripts.home import PROJECT
 from scripts.landing import vault as vaults
 from scripts.landing.vault import ERASED, Vault
 
@@ -26,13 +22,6 @@ ACCOUNTS = "account_id,country,email,full_name\n"
 def requested(*people: str) -> str:
     rows = [{"request_id": f"r-{p}", "account_id": p, "requested_at": "2026-01-10T08:00:00Z"} for p in people]
     return "".join(json.dumps(row) + "\n" for row in rows)
-
-
-def in_a_process(estate, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    """The command in a process of its own, which may die."""
-    settings = {"NIGHTSHIFT_PROJECT": str(estate.project), "PYTHONPATH": str(PROJECT)}
-    command = [sys.executable, "-m", "scripts.nightshift", "vault", *arguments]
-    return subprocess.run(command, env={**os.environ, **settings, **environment}, capture_output=True, text=True)
 
 
 def run(*arguments: str):
@@ -168,12 +157,12 @@ def test_an_erasure_killed_anywhere_is_carried_out_and_recorded_once_by_the_next
     estate.ship("members", "erasure_requests.jsonl", requested("alice"))
     estate.land()
     command = ["erase", *asked, "--on", "2026-01-10"]
-    assert in_a_process(estate, *command, NIGHTSHIFT_FAULT=f"vault:{point}").returncode == -signal.SIGKILL
-    again = in_a_process(estate, *command)
+    assert estate.run("vault", *command, NIGHTSHIFT_FAULT=f"vault:{point}").returncode == -signal.SIGKILL
+    again = estate.run("vault", *command)
     assert again.returncode == 0, again.stderr
     (record,) = estate.rows("nightshift.erasures", "erased_on, vault_rows")
     assert record == (DAY, 1)
-    assert "nobody to forget" in in_a_process(estate, *command).stdout
+    assert "nobody to forget" in estate.run("vault", *command).stdout
     with Vault() as opened:
         assert opened.counts() == {"persons": 1, "erased": 1} and opened.unrecorded() == []
 
@@ -184,11 +173,11 @@ def test_a_rotation_killed_anywhere_leaves_a_vault_that_opens_and_rotates(estate
     estate.ship("members", "accounts.csv", accounts_of("alice"))
     estate.land()
     command = ["rotate", "--data-key"]
-    assert in_a_process(estate, *command, NIGHTSHIFT_FAULT=f"vault:{point}").returncode == -signal.SIGKILL
+    assert estate.run("vault", *command, NIGHTSHIFT_FAULT=f"vault:{point}").returncode == -signal.SIGKILL
     with Vault() as opened:
         pseudonym = opened.pseudonym_of("alice")
         assert opened.contents([pseudonym])[pseudonym]["email"] == "alice@example.com"
-    assert in_a_process(estate, *command).returncode == 0
+    assert estate.run("vault", *command).returncode == 0
     with Vault() as opened:
         assert opened.contents([pseudonym])[pseudonym]["email"] == "alice@example.com"
     assert sorted(path.name for path in (estate.home / "vault").iterdir() if path.suffix != ".sqlite") == [
