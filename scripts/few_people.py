@@ -58,7 +58,7 @@ def decided(relation: str, columns: Sequence[str], rule: dict[str, Any]) -> str:
         f'count(*) filter ("small {count}") over (partition by {within}) as "hidden {count}", '
         f'{_together(rule, count)}("{count}") filter ("small {count}") over (partition by {within}) '
         f'as "people {count}", '
-        f'row_number() over (partition by {within} order by "small {count}", "{count}" = 0, "{count}", {order}) '
+        f'row_number() over (partition by {within} order by "small {count}", "{count}" = 0, "{count}", ordinal) '
         f'as "place {count}"'
         for count in counts
     )
@@ -77,8 +77,9 @@ def decided(relation: str, columns: Sequence[str], rule: dict[str, Any]) -> str:
     own = ", ".join(f'({how}) as "few {count}"' for count, how in covered.items())
     final = ", ".join(f'{flag} as "few {count}"' for count, flag in flags.items())
     return (
-        f"with rows_of_it as (select *, {small} from {relation}), grouped as (select *, {groups} from rows_of_it), "
-        f"covered as (select *, {own} from grouped) select {kept}, {final} from covered order by {order}"
+        f"with rows_of_it as (select *, row_number() over (order by {order}) as ordinal, {small} from {relation}), "
+        f"grouped as (select *, {groups} from rows_of_it), covered as (select *, {own} from grouped) "
+        f"select {kept}, {final} from covered order by ordinal"
     )
 
 
@@ -119,8 +120,6 @@ class Side:
     def hide_smallest(self, connection: duckdb.DuckDBPyConnection, condition: str) -> int:
         """Hide the smallest number shown for each key of the table ``compared`` that a condition holds for."""
         keys = ", ".join(f"key_{place}" for place in range(len(self.keys)))
-        if not connection.execute(f"select count(*) from compared where {condition}").fetchone()[0]:
-            return 0
         terms = " union all ".join(
             f"select rowid as place, '{count}' as name, \"{count}\" as number, {self.named} from {self.table} "
             f'where {self.where} and not "few {count}"'
@@ -166,8 +165,9 @@ def cover_sums(
         for one, other in pairs:
             if not {side.table for side in (one, other) if side} & (before | changed):
                 continue
-            _compare(connection, one, other)
             told = [(one, TOLD_HERE), (other, TOLD_THERE)] if other else [(one, ALONE)]
+            if not _compare(connection, one, other, [condition for _, condition in told]):
+                continue
             for side, condition in told:
                 if more := side.hide_smallest(connection, condition):
                     changed.add(side.table)
@@ -175,11 +175,14 @@ def cover_sums(
     return covered
 
 
-def _compare(connection: duckdb.DuckDBPyConnection, one: Side, other: Side | None) -> None:
-    """The table ``compared``: what either side hides under each key that both know."""
+def _compare(connection: duckdb.DuckDBPyConnection, one: Side, other: Side | None, conditions: list[str]) -> int:
+    """The table ``compared``: what either side hides under equal keys where a condition holds; returns its rows."""
     keys = ", ".join(f"key_{place}" for place in range(len(one.keys)))
     found = one.groups()
     if other:
         there = f"select {keys}, hidden as hidden_there, people as people_there from ({other.groups()})"
         found = f"select * from ({found}) inner join ({there}) using ({keys})"
-    connection.execute(f"create or replace temp table compared as {found}")
+    told = " or ".join(f"({condition})" for condition in conditions)
+    return connection.execute(
+        f"create or replace temp table compared as select * from ({found}) where {told}"
+    ).fetchone()[0]

@@ -330,6 +330,7 @@ def test_conditions_are_on_dimensions_and_time(asked):
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(1800)
 def test_no_sum_across_tables_gives_small_counts_away(nights):  # noqa: F811
     """What adds up in the true numbers is found, not told; without the rules' sums the same attack succeeds."""
     marts = {
