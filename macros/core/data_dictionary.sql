@@ -37,10 +37,11 @@
   {%- elif name.endswith('_hours') -%}{{ return('hours') }}
   {%- elif name.endswith('_bytes') -%}{{ return('bytes') }}
   {%- elif name == 'seconds' or name.endswith('_seconds') -%}{{ return('seconds') }}
-  {%- elif name.endswith('_share') -%}{{ return('share') }}
+  {%- elif name.endswith(('_share', 'tax_rate', '_so_far', 'fraud_rate', 'approval_rate')) or name == 'share' -%}{{ return('share') }}
+  {%- elif name.endswith('_days') or 'days_since' in name -%}{{ return('days') }}
   {%- elif type == 'timestamp' -%}{{ return('UTC') }}
   {%- elif type == 'date' -%}{{ return('day (UTC)') }}
-  {%- elif type in ('bigint', 'integer') -%}{{ return('number') }}
+  {%- elif type in ('bigint', 'integer', 'smallint', 'double') or type.startswith('decimal') -%}{{ return('number') }}
   {%- else -%}{{ return('') }}
   {%- endif -%}
 {% endmacro %}

@@ -62,6 +62,15 @@ def test_the_dictionary_says_which_columns_are_personal(everywhere):
     assert {place for place in told if place[0] in marts()} == set(everywhere)
 
 
+def test_the_dictionary_says_what_every_number_is_counted_in():
+    words = marts()["data_dictionary"]["compiled_code"]
+    numbers = "data_type in ('bigint', 'integer', 'smallint', 'double') or data_type like 'decimal%'"
+    found = dict(duckdb.sql(f"select mart_name || '.' || column_name, unit from ({words}) where {numbers}").fetchall())
+    assert [column for column, unit in found.items() if not unit] == []
+    assert found["dim_rights_holder.payout_threshold"] == "the currency in the column currency"
+    assert found["dim_price.tax_rate"] == "share" and found["dim_exchange_rate.units_per_euro"] == "number"
+
+
 @pytest.mark.parametrize(
     ("column", "shows"),
     [
