@@ -25,10 +25,11 @@ from pathlib import Path
 import click
 import duckdb
 
+from scripts.bench import world
 from scripts.bench.page import RESULTS, keep
 from scripts.console import count, duration, say
-from scripts.dbt_process import target_path
 from scripts.files import read_json
+from scripts.home import PROJECT
 from scripts.mail import campaigns
 from scripts.mail.ledger import Ledger
 from scripts.mail.message import Signer
@@ -43,6 +44,9 @@ DATA = {
     "top_artists": [{"id": f"a{n}", "name": f"The Artist Number {n}", "minutes": 100 - n} for n in range(5)],
     "weekdays": [{"weekday": n, "minutes": 10 * n} for n in range(1, 8)],
 }  # fmt: skip
+
+
+AUDIENCE = ("int_campaign_contacts", "int_campaign_candidates", "rpt_campaign_audience", "fct_outbox")
 
 
 @click.command()
@@ -144,15 +148,15 @@ def sink() -> Iterator[int]:
 
 
 def audience(members: int) -> dict[str, float]:
-    """The report and the outbox of four campaigns due on the same day, by the SQL of the last build."""
-    nodes = json.loads((target_path() / "manifest.json").read_bytes())["nodes"]
+    """The report and the outbox of four campaigns due on the same day, by the models' own SQL."""
     with tempfile.TemporaryDirectory() as place:
+        nodes = world.nodes(Path(place), AUDIENCE)
         limits = {"memory_limit": os.environ.get("NIGHTSHIFT_MEMORY", "6GB"), "temp_directory": place}
         with duckdb.connect(str(Path(place) / "warehouse.duckdb"), config=limits) as connection:
             connection.execute(f"set threads = {os.environ.get('NIGHTSHIFT_THREADS', '2')}; set TimeZone = 'UTC'")
             _members(connection, members, nodes)
             began, used = time.monotonic(), _processor_seconds()
-            for name in ("int_campaign_contacts", "int_campaign_candidates", "rpt_campaign_audience", "fct_outbox"):
+            for name in AUDIENCE:
                 node = nodes[f"model.nightshift.{name}"]
                 kind = "view" if node["config"]["materialized"] == "view" else "table"
                 sql = re.sub(r"/\*.*?\*/", " ", node["compiled_code"])
@@ -173,8 +177,6 @@ def audience(members: int) -> dict[str, float]:
 
 def _members(connection: duckdb.DuckDBPyConnection, members: int, nodes: dict) -> None:
     """Members, consents, suppressions and earlier mails as the models below expect them."""
-    from scripts.home import PROJECT
-
     connection.execute("create schema intermediate; create schema engagement; create schema seeds")
     for name in ("mail_replies", "mail_country_rules"):
         types = nodes[f"seed.nightshift.{name}"]["config"]["column_types"]
