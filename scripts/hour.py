@@ -58,7 +58,7 @@ def hour(at: datetime | None) -> int:
         rows = making.headlines()
         final = making.publish(wanted, rows)
         fault_point("hour:before-commit")
-        making.put_on_record(wanted, rows)
+        making.put_on_record(wanted, rows, final)
         fault_point("hour:after-commit")
         making.remove_old()
     editions = count(len({row["edition"] for row in rows}), "edition")

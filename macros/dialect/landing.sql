@@ -98,15 +98,15 @@
 {% endmacro %}
 
 {#
-  A view lists its files, so it shows what this run saw and nothing that lands meanwhile; a session variable narrows it
-  to the files of the days a by_day model rebuilds. The schema comes by field id, so no file is opened to bind. A view
-  is made anew only when its SQL is another than the one last made.
+  A view lists its files, so it shows what this run saw and nothing that lands meanwhile (as one text, which is sooner
+  read than thousands); a session variable narrows it to the files of the days a by_day model rebuilds. The schema comes
+  by field id, so no file is opened to bind. A view is made anew only when its SQL is another than the one last made.
 #}
 {% macro duckdb__create_source_views() %}
   {%- set files = {} -%}
-  {%- for row in run_query("select concat(backend, '.', table_name), string_agg(concat('''', path, ''''), ', ' order by path)
+  {%- for row in run_query("select concat(backend, '.', table_name), string_agg(path, chr(10) order by path)
       from ops.landed_files semi join ops.visible_dumps using (backend, table_name, dump_id, arrived_on) group by all").rows -%}
-    {%- do files.update({row[0]: ', ' ~ row[1]}) -%}
+    {%- do files.update({row[0]: '\n' ~ row[1]}) -%}
   {%- endfor -%}
   {%- set made = run_query('select identifier, version from ops.source_views').rows | map('list') | list -%}
   {%- set statements = [] -%}
@@ -115,8 +115,8 @@
     {%- for column in node.columns.values() -%}
       {%- do fields.append(column_field_id(column.name) ~ ": {name: '" ~ column.name ~ "', type: '" ~ column.data_type ~ "', default_value: null}") -%}
     {%- endfor -%}
-    {%- set sql = 'create or replace view landing.' ~ node.identifier ~ " as select * from read_parquet(coalesce(getvariable('landed__" ~ node.identifier ~ "'), ['" ~ empty_parquet() ~ "'" ~ files.get(node.source_name ~ '.' ~ node.name, '')
-      ~ ']), hive_partitioning = false, schema = map { ' ~ fields | join(', ') ~ ' })' -%}
+    {%- set sql = 'create or replace view landing.' ~ node.identifier ~ " as select * from read_parquet(coalesce(getvariable('landed__" ~ node.identifier ~ "'), string_split('" ~ empty_parquet() ~ files.get(node.source_name ~ '.' ~ node.name, '')
+      ~ "', chr(10))), hive_partitioning = false, schema = map { " ~ fields | join(', ') ~ ' })' -%}
     {%- if [node.identifier, local_md5(sql)] not in made -%}
       {%- do statements.extend([sql, "delete from ops.source_views where identifier = '" ~ node.identifier ~ "'",
         "insert into ops.source_views values ('" ~ node.identifier ~ "', '" ~ local_md5(sql) ~ "')"]) -%}

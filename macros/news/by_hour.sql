@@ -13,7 +13,8 @@
     {{ return({'relations': []}) }}
   {%- endif -%}
   {%- do in_one_transaction([
-    'create table if not exists ops.hours (relation varchar, hour timestamp, logic varchar, inputs varchar)',
+    'create table if not exists ops.hours (relation varchar, hour timestamp, logic varchar, inputs varchar, made_at timestamp)',
+    'alter table ops.hours add column if not exists made_at timestamp',
     'create table if not exists ops.hour_parts (relation varchar, day date, output_hash varchar, hour timestamp, version varchar)']) -%}
   {%- if not adapter.get_relation(live.database, live.schema, live.identifier) -%}
     {%- set columns = [] -%}
@@ -36,7 +37,7 @@
       {%- do in_one_transaction([
         "set variable news_hour = '" ~ hour ~ "'",
         'insert into ' ~ live ~ ' by name ' ~ sql,
-        "insert into ops.hours select '" ~ live.identifier ~ "', hour, '" ~ logic ~ "', inputs from hours_now where hour = timestamp '" ~ hour ~ "'"]) -%}
+        "insert into ops.hours select '" ~ live.identifier ~ "', hour, '" ~ logic ~ "', inputs, cast(current_timestamp as timestamp) from hours_now where hour = timestamp '" ~ hour ~ "'"]) -%}
     {%- endfor -%}
   {%- endif -%}
   {%- do describe(live, false) -%}
@@ -71,3 +72,16 @@
         inner join days_now on days_now.day = parts.day"]) -%}
   {%- endif -%}
 {% endmacro %}
+
+{# For singular tests: the condition that keeps a by_hour model to the hours that were made since the last edition. #}
+{% macro changed_hours(model_name, hour) -%}
+  {%- if env_var('NIGHTSHIFT_TEST_ALL', '') == '1' -%}
+    true
+  {%- else -%}
+    {{ hour }} in (
+      select hours.hour from ops.hours as hours
+      where hours.relation = '{{ model_name }}'
+        and hours.made_at >= coalesce((select max(releases.released_at) from ops.releases as releases), timestamp '0001-01-01')
+    )
+  {%- endif -%}
+{%- endmacro %}

@@ -1,17 +1,17 @@
 {#
   The rows that break "One row per …" of several tables at once: columns that are null, or stand twice. `grains`: table and
-  columns, and for a table made by day its day, to look at the days that changed since the last edition.
+  columns, and a condition on what has changed since the last edition, where not all is looked at.
 #}
 {% macro broken_grains(grains) -%}
-  {%- for name, columns, day in grains %}
+  {%- for name, columns, changed in grains %}
   select
     '{{ name }}' as table_name,
     '{{ columns | join(', ') }}' as column_names,
     concat_ws(', '{% for column in columns %}, coalesce(cast({{ column }} as varchar), 'null'){% endfor %}) as row_text,
     count(*) as rows_of_it
   from {{ ref(name) }}
-  {%- if day %}
-  where {{ changed_days(name, day) }}
+  {%- if changed %}
+  where {{ changed }}
   {%- endif %}
   group by {{ columns | join(', ') }}
   having count(*) > 1{% for column in columns %} or {{ column }} is null{% endfor %}

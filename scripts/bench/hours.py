@@ -2,9 +2,10 @@
 
     .venv/bin/python -m scripts.bench.hours
 
-History lies in the landing as the newsroom's files of each hour would have left it. Of a year, the stories of all but
-its last three days are taken as known, so that its 8,760 hours need not be gone through one by one; from there on every
-hour is the product's own. Then single hours arrive as files and are measured by the clock and by the processor.
+History lies in the landing as the newsroom's files of each hour would have left it, and in the inbox as far back as the
+originals are kept. Of a year, the stories of all but its last three days are taken as known, so that its 8,760 hours
+need not be gone through one by one; from there on every hour is the product's own. Then single hours arrive as files,
+now here, now there, and are measured by the clock and by the processor.
 """
 
 from __future__ import annotations
@@ -31,10 +32,13 @@ from scripts.bench.page import RESULTS, keep
 from scripts.bench.world import PART, put_manifest
 from scripts.build import prepare
 from scripts.dbt_process import dbt_ahead, run_dbt
-from scripts.files import read_json
 from scripts.home import PROJECT, at_home
+from scripts.landing.inbox import Shipment, SourceFile
+from scripts.landing.store import content_id
+from scripts.landing.streams import sha256
 from scripts.lock import night_lock
 from scripts.news.project import own_home, own_project
+from scripts.retention import retention
 from scripts.warehouse import rows_hash, warehouse
 
 END = datetime(2026, 3, 1, 10)
@@ -99,34 +103,49 @@ EVENTS = """
 @click.option("--history", default=f"{REACH},8760", show_default=True, help="Hours of history, one world for each.")
 @click.option("--usual", default=100, show_default=True, help="Articles of an ordinary hour.")
 @click.option("--new", default=5000, show_default=True, help="Articles of the hours that are measured.")
-@click.option("--times", default=3, show_default=True, help="Such hours, one after the other.")
+@click.option("--times", default=3, show_default=True, help="Such hours, and ordinary ones, in each world.")
+@click.option(
+    "--make/--made", default=True, show_default=True, help="Make the worlds, or measure in those made before."
+)
+@click.option("--measure/--no-measure", default=True, show_default=True, help="Measure, or make the worlds only.")
 @click.option("--home", type=click.Path(path_type=Path), default=Path("var/bench/hours"), show_default=True)
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Folder of the figures.")
-def main(history: str, usual: int, new: int, times: int, home: Path, results: Path) -> None:
-    """Print a line for each world and keep the figures for docs/performance.md, beside those of worlds made before."""
-    what = {"new": new, "usual": usual}
-    kept = read_json(results / "hours.json") or {}
-    before = kept.get("rows", []) if {name: kept.get(name) for name in what} == what else []
-    rows = [row for row in before if str(row["hours"]) not in history.split(",")]
-    for hours in map(int, history.split(",")):
-        root = home.resolve() / str(hours)
-        world(root, hours, usual)
-        measured = {"hours": hours, "articles": hours * usual, "times": times}
-        number = 0
-        for name, articles, repeated in (("ordinary", usual, 1), ("busy", new, times)):
-            took = []
-            for _ in range(repeated):
-                number += 1
-                at = END + timedelta(hours=number)
-                ship(root, at, articles)
-                took.append(hour(root, at))
-            measured[f"{name}_seconds"] = round(statistics.median(t[0] for t in took), 1)
-            measured[f"{name}_cpu_seconds"] = round(statistics.median(t[1] for t in took), 1)
-        rows.append(measured)
-        click.echo("  ".join(f"{name} {value}" for name, value in measured.items()))
-    rows.sort(key=lambda row: row["hours"])
-    ratio = round(rows[-1]["busy_cpu_seconds"] / rows[0]["busy_cpu_seconds"], 2)
-    keep("hours", {**what, "ratio": ratio, "rows": rows}, results)
+def main(history: str, usual: int, new: int, times: int, make: bool, measure: bool, home: Path, results: Path) -> None:
+    """Print a line for each world and keep the figures for docs/performance.md."""
+    worlds = {hours: home.resolve() / str(hours) for hours in sorted(map(int, history.split(",")))}
+    if make:
+        for hours, root in worlds.items():
+            began = time.monotonic()
+            world(root, hours, usual)
+            click.echo(f"{hours} hours of {usual} articles, made in {time.monotonic() - began:.0f} s")
+    if not measure:
+        return
+    took: dict[tuple[int, str], list[tuple[float, float]]] = {(h, n): [] for h in worlds for n in ("ordinary", "busy")}
+    for name, articles in (("ordinary", usual), ("busy", new)):
+        for _ in range(times):
+            for hours, root in worlds.items():
+                ship(root, next_hour(root), articles)
+                took[hours, name].append(hour(root))
+    rows = []
+    for hours in worlds:
+        row = {"hours": hours, "articles": hours * usual, "times": times}
+        for name in ("ordinary", "busy"):
+            row[f"{name}_seconds"] = round(statistics.median(t[0] for t in took[hours, name]), 1)
+            row[f"{name}_cpu_seconds"] = round(statistics.median(t[1] for t in took[hours, name]), 1)
+        rows.append(row)
+        click.echo("  ".join(f"{name} {value}" for name, value in row.items()))
+    names = [f"{name}_{of}" for name in ("ordinary", "busy") for of in ("seconds", "cpu_seconds")]
+    ratios = {name: round(rows[-1][name] / rows[0][name], 2) for name in names}
+    keep("hours", {"new": new, "usual": usual, "ratios": ratios, "rows": rows}, results)
+
+
+def next_hour(root: Path) -> datetime:
+    """The hour after the newest that was shipped since the world was made."""
+    slots = sorted(path for path in (root / "inbox" / "newsroom").glob("*/T*"))
+    if not slots:
+        return END + timedelta(hours=1)
+    newest = slots[-1]
+    return max(datetime.fromisoformat(f"{newest.parent.name}{newest.name}:00"), END) + timedelta(hours=1)
 
 
 def world(root: Path, hours: int, usual: int) -> None:
@@ -147,11 +166,12 @@ def world(root: Path, hours: int, usual: int) -> None:
                 sys.exit(f"the terms of history were not made: {run.messages} {[r for r in run.results if r.is_bad]}")
             with warehouse() as connection:
                 take_as_known(connection, known_until)
-    hour(root, END)
+    hour(root)
 
 
 def land(root: Path, first: datetime, usual: int) -> None:
-    """The dumps of every hour, in the landing's form."""
+    """The dumps of every hour, in the landing's form; of the last days the newsroom's files, too."""
+    kept_since = END - timedelta(days=retention()["inbox"]["days"])
     tables = load_all()["newsroom"].tables
     with duckdb.connect(config={"threads": 2, "memory_limit": "4GB", "temp_directory": str(root / "spill")}) as made:
         made.execute("set TimeZone = 'UTC'")
@@ -162,7 +182,8 @@ def land(root: Path, first: datetime, usual: int) -> None:
             made.execute(EVENTS, given)
             for name, source in (("articles", "written"), ("reader_events", "read")):
                 for at, path, rows in written(made, tables[name], source, root / "cut" / f"{first:%Y%m%d%H}" / name):
-                    put(root / "landing" / "newsroom" / name, tables[name], at, path, rows)
+                    shipped = original(made, tables[name], source, at, root) if at > kept_since else None
+                    put(root / "landing" / "newsroom" / name, tables[name], at, path, rows, shipped)
             first = given["last"] + timedelta(hours=1)
     shutil.rmtree(root / "cut")
 
@@ -193,12 +214,25 @@ def written(
         yield at, path, rows
 
 
-def put(folder: Path, table: Table, at: datetime, path: Path, rows: int) -> None:
+def original(made: duckdb.DuckDBPyConnection, table: Table, source: str, at: datetime, root: Path) -> str:
+    """One hour's file in the inbox, and what landing calls its content."""
+    place = slot(root, at)
+    place.mkdir(parents=True, exist_ok=True)
+    path = place / f"{table.name}.jsonl.gz"
+    made.execute(
+        f"copy (select * exclude (hour) from {source} where hour = ?) to '{path}' (format json, compression gzip)", [at]
+    )
+    file = SourceFile(path, path.name, path.stat().st_size)
+    shipment = Shipment(table, at.date(), at.date(), f"{at:%Y-%m-%dT%H}", (file,))
+    return content_id(shipment, {path: sha256(path)})
+
+
+def put(folder: Path, table: Table, at: datetime, path: Path, rows: int, shipped: str | None) -> None:
     """Put one hour's file where landing would have put it."""
     place = folder / f"dt={at:%Y-%m-%d}" / hashlib.md5(f"{table.name}{at}".encode()).hexdigest()[:16]
     place.mkdir(parents=True)
     path.rename(place / PART)
-    put_manifest(place, table, at.date(), rows, slot=f"{at:%Y-%m-%dT%H}")
+    put_manifest(place, table, at.date(), rows, slot=f"{at:%Y-%m-%dT%H}", content_id=shipped)
 
 
 def take_as_known(connection: duckdb.DuckDBPyConnection, until: datetime) -> None:
@@ -220,15 +254,20 @@ def take_as_known(connection: duckdb.DuckDBPyConnection, until: datetime) -> Non
         "inner join ops.fresh as days on days.relation = 'int_news__terms' and days.day = parts.day"
     )
     connection.execute(
-        "insert into ops.hours select relation, hour, ?, md5(string_agg(concat(day, '=', version), ';' order by day)) "
-        "from ops.hour_parts where hour <= ? group by all",
+        "insert into ops.hours select relation, hour, ?, md5(string_agg(concat(day, '=', version), ';' order by day)), "
+        "cast(current_timestamp as timestamp) from ops.hour_parts where hour <= ? group by all",
         [logic, until],
     )
 
 
+def slot(root: Path, at: datetime) -> Path:
+    """Where the newsroom puts an hour's files."""
+    return root / "inbox" / "newsroom" / f"{at:%Y-%m-%d}" / f"T{at:%H}"
+
+
 def ship(root: Path, at: datetime, articles: int) -> None:
     """One hour's files in the inbox, as a newsroom ships them."""
-    place = root / "inbox" / "newsroom" / f"{at:%Y-%m-%d}" / f"T{at:%H}"
+    place = slot(root, at)
     place.mkdir(parents=True)
     with duckdb.connect(config={"threads": 2}) as made:
         given = {"first": at, "last": at, "usual": articles}
@@ -242,18 +281,18 @@ def ship(root: Path, at: datetime, articles: int) -> None:
                     file.write(json.dumps(dict(zip(names, row, strict=True)), default=str) + "\n")
 
 
-def hour(root: Path, at: datetime) -> tuple[float, float]:
-    """One run of ``./nightshift hour``: seconds by the clock and of the processor."""
+def hour(root: Path, at: datetime | None = None) -> tuple[float, float]:
+    """One run of ``./nightshift hour``, as from cron by default: seconds by the clock and of the processor."""
     began, used = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
-        [sys.executable, "-m", "scripts.nightshift", "hour", "--at", f"{at:%Y-%m-%dT%H:00Z}"],
+        [sys.executable, "-m", "scripts.nightshift", "hour", *([f"--at={at:%Y-%m-%dT%H:00Z}"] if at else [])],
         cwd=PROJECT,
         env={**os.environ, "NIGHTSHIFT_HOME": str(root)},
         capture_output=True,
         text=True,
     )
     if done.returncode:
-        sys.exit(f"{at}: {done.stdout}{done.stderr}")
+        sys.exit(f"{at or 'the newest hour'}: {done.stdout}{done.stderr}")
     now = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.monotonic() - began, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
 

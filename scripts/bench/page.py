@@ -118,9 +118,11 @@ def _hours(kept: Mapping[str, Any]) -> str:
     ]  # fmt: skip
     text = _markdown(head, rows)
     if len(rows) > 1:
+        ratios = kept["ratios"]
         text += (
-            f"\n\nAn hour with {kept['new']:,} new articles after {rows[-1][0]} costs **{kept['ratio']}** times the "
-            f"processor of one after {rows[0][0]}."
+            f"\n\nAfter {rows[-1][0]} an hour with {kept['new']:,} new articles takes **{ratios['busy_seconds']}** "
+            f"times as long as after {rows[0][0]} ({ratios['busy_cpu_seconds']} times the processor), an ordinary one "
+            f"**{ratios['ordinary_seconds']}** times ({ratios['ordinary_cpu_seconds']})."
         )
     return text
 

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import takewhile
 from pathlib import Path
 
 from scripts.backends import Table
@@ -27,6 +28,7 @@ from scripts.landing.inbox import Shipment, SourceFile
 from scripts.landing.streams import sha256
 
 MANIFEST = "_manifest.json"
+SOME = 20
 
 
 @dataclass(frozen=True)
@@ -99,21 +101,13 @@ class Store:
                 backend text, tbl text, dump_id text, content_id text, arrived_on text, slot text, rows integer,
                 supersedes text, primary key (backend, tbl, dump_id)
             ) without rowid;
+            create index if not exists by_slot on dumps (backend, tbl, slot);
+            create index if not exists by_arrival on dumps (backend, tbl, arrived_on, slot);
         """)
         if is_new:
             self._index(read_manifests(self.root))
-        self.dumps: dict[tuple[str, str], dict[str, Dump]] = {}
-        self.slots: dict[tuple[str, str, str], list[Dump]] = {}
-        for row in self.database.execute("select * from dumps"):
-            dump = Dump(*row[:4], date.fromisoformat(row[4]), row[5], row[6], tuple(row[7].split()))
-            if (self.folder_of(dump) / MANIFEST).exists():
-                self._know(dump)
-        self.hashes = {row[0]: row[1:] for row in self.database.execute("select * from files")}
-
-    def _know(self, dump: Dump) -> None:
-        """Count a dump among those there are."""
-        self.dumps.setdefault((dump.backend, dump.table), {})[dump.dump_id] = dump
-        self.slots.setdefault((dump.backend, dump.table, dump.slot), []).append(dump)
+        # those about to appear, by table and id
+        self.expected: dict[tuple[str, str], dict[str, Dump]] = {}
 
     def _index(self, manifests: Iterable[dict]) -> None:
         rows = [
@@ -136,9 +130,9 @@ class Store:
         found: dict[Path, str] = {}
         fresh = []
         for file in {f.path: f for s in shipments for f in s.files}.values():
-            known = self.hashes.get(str(file.path))
-            if known and known[0] == file.size and known[1] == file.mtime_ns:
-                found[file.path] = known[2]
+            known = self.database.execute("select size, mtime_ns, sha256 from files where path = ?", (str(file.path),))
+            if (seen := known.fetchone()) and seen[:2] == (file.size, file.mtime_ns):
+                found[file.path] = seen[2]
                 continue
             found[file.path] = _hash(file)
             if file.content is None and file.sha256 is None:
@@ -151,21 +145,47 @@ class Store:
 
     # What is known of dumps
 
-    def of(self, shipment: Shipment) -> dict[str, Dump]:
-        """The dumps of a shipment's table."""
-        return self.dumps.setdefault((shipment.table.backend, shipment.table.name), {})
+    # Asked of the index one by one, because a landing of an hour knows two dumps of the many thousands of a year.
+
+    def _those(self, table: Table, where: str, *values: str, by: str = "not indexed") -> Iterator[Dump]:
+        """The dumps of a table that the index says a condition of SQL holds for, and that are there.
+
+        ``by`` names the way to them: SQLite would rather look through the table.
+        """
+        expected = self.expected.get((table.backend, table.name), {})
+        with self.lock:
+            found = self.database.execute(
+                f"select * from dumps {by} where backend = ? and tbl = ? and {where}",
+                (table.backend, table.name, *values),
+            )
+            rows = found.fetchmany(SOME)
+        while rows:
+            for row in rows:
+                dump = Dump(*row[:4], date.fromisoformat(row[4]), row[5], row[6], tuple(row[7].split()))
+                if dump.dump_id not in expected and (self.folder_of(dump) / MANIFEST).exists():
+                    yield dump
+            with self.lock:
+                rows = found.fetchmany(SOME)
+
+    def _expected(self, table: Table) -> list[Dump]:
+        return list(self.expected.get((table.backend, table.name), {}).values())
+
+    def _called(self, table: Table, dump_id: str) -> Dump | None:
+        """A dump by its id."""
+        expected = self.expected.get((table.backend, table.name), {})
+        return expected.get(dump_id) or next(self._those(table, "dump_id = ?", dump_id), None)
 
     def place(self, shipment: Shipment, content_id: str) -> Placed | None:
         """The id a shipment gets and the dumps it supersedes; None if it has landed. Raises ``OutOfOrder``."""
-        dumps = self.of(shipment)
-        if shipment.table.kind == "commitment":
-            return None if content_id in dumps else Placed(content_id, ())
-        slot = self.slots.get((shipment.table.backend, shipment.table.name, shipment.slot), [])
+        table, elsewhere = shipment.table, self._called(shipment.table, content_id)
+        if table.kind == "commitment":
+            return None if elsewhere else Placed(content_id, ())
+        slot = [*self._those(table, "slot = ?", shipment.slot, by="indexed by by_slot")]
+        slot += [d for d in self._expected(table) if d.slot == shipment.slot]
         before = [d for d in slot if d.arrived_on <= shipment.arrived_on]
         newest = max(before, key=lambda d: d.age, default=None)
         if newest and newest.content_id == content_id:
             return None
-        elsewhere = dumps.get(content_id)
         if elsewhere and (elsewhere.slot != shipment.slot or elsewhere.arrived_on > shipment.arrived_on):
             return None
         if elsewhere and elsewhere.arrived_on < shipment.arrived_on and not newest:
@@ -184,16 +204,27 @@ class Store:
 
     def newest(self, shipment: Shipment) -> Dump | None:
         """The dump of the same table that arrived last, up to the shipment's own arrival."""
-        dumps = [d for d in self.of(shipment).values() if d.arrived_on <= shipment.arrived_on]
+        day = shipment.arrived_on
+        known = self._those(
+            shipment.table,
+            "arrived_on <= ? order by arrived_on desc, slot desc",
+            str(day),
+            by="indexed by by_arrival",
+        )
+        newest = next(known, None)
+        same = takewhile(lambda d: (d.arrived_on, d.slot) == (newest.arrived_on, newest.slot), known)
+        dumps = [newest, *same] if newest else []
+        dumps += [d for d in self._expected(shipment.table) if d.arrived_on <= day]
         return max(dumps, key=lambda d: (d.arrived_on, d.slot, len(d.supersedes)), default=None)
 
     def expect(self, manifest: dict) -> None:
         """Count a dump about to appear among those there are."""
-        self._know(Dump.of(manifest))
+        dump = Dump.of(manifest)
+        self.expected.setdefault((dump.backend, dump.table), {})[dump.dump_id] = dump
 
     def table(self, table: Table) -> list[Dump]:
         """The dumps of a table."""
-        return list(self.dumps.get((table.backend, table.name), {}).values())
+        return [*self._those(table, "true"), *self._expected(table)]
 
     def last_cursor(self, table: Table, before: date) -> str | None:
         """How far a log in a live database was read before a day, as the newest dump that says so has it."""
@@ -211,9 +242,11 @@ class Store:
         self._index(manifest for _, manifest in staged)
         fault_point("land:before-rename")
         for path, manifest in staged:
-            target = self.folder_of(Dump.of(manifest))
+            dump = Dump.of(manifest)
+            target = self.folder_of(dump)
             target.parent.mkdir(parents=True, exist_ok=True)
             path.rename(target)
+            self.expected.get((dump.backend, dump.table), {}).pop(dump.dump_id, None)
             fault_point("land:after-rename")
 
 

@@ -21,13 +21,13 @@ from scripts.faults import fault_point
 from scripts.files import files_below, point_link, read_json, remove_folder, replace_json, sync
 from scripts.home import folder
 from scripts.land import commit, land_all, landing_lock
-from scripts.landed import dumps
 from scripts.news.pages import content_hash, edition_files
 from scripts.news.project import BACKENDS, own_home
 from scripts.published import CURRENT, MAKING
 from scripts.warehouse import first_rows, warehouse
 
 RECORD = "_edition.json"
+UNRECORDED = "unrecorded"  # editions that were shown and are not in the landing yet
 KEEP_HOURS = 48
 FEW_ROWS = 5  # of those that a failed test found, told at once
 PATIENCE = 5.0  # seconds to wait for a night that holds the landing
@@ -51,13 +51,13 @@ def land_newsroom(at: datetime | None) -> bool:
 
 def newest_hour() -> datetime:
     """The newest hour of which the newsroom shipped anything."""
-    found = [dump for dump in dumps() if dump.backend in BACKENDS]
-    newest = max((dump.arrived_on for dump in found), default=None)
-    slots = [dump.manifest().get("slot", "") for dump in found if dump.arrived_on == newest]
-    hours = [datetime.strptime(slot, "%Y-%m-%dT%H") for slot in slots if "T" in slot]
-    if not hours:
-        raise Stop("the newsroom has shipped nothing yet: its folders are inbox/newsroom/<day>/T<hour>/", USAGE)
-    return max(hours)
+    places = [folder("landing") / backend for backend in BACKENDS]
+    for day in sorted({day.name for place in places for day in place.glob("*/dt=*")}, reverse=True):
+        manifests = (path for place in places for path in place.glob(f"*/{day}/*/_manifest.json"))
+        slots = [(read_json(path) or {}).get("slot", "") for path in manifests]
+        if hours := [datetime.strptime(slot, "%Y-%m-%dT%H") for slot in slots if "T" in slot]:
+            return max(hours)
+    raise Stop("the newsroom has shipped nothing yet: its folders are inbox/newsroom/<day>/T<hour>/", USAGE)
 
 
 def build(wanted: datetime, lock: int, dbt: Popen[str]) -> bool:
@@ -152,8 +152,11 @@ def _write_table(path: Path) -> None:
         )
 
 
-def put_on_record(wanted: datetime, rows: list[dict[str, Any]]) -> None:
-    """Put on record what readers were told, and up to where the ledger has been tested and shown."""
+def put_on_record(wanted: datetime, rows: list[dict[str, Any]], final: Path) -> None:
+    """Put on record what readers were told, and up to where the ledger has been tested and shown.
+
+    Readers have their headlines by now, so nobody waits for a night that is landing: the next hour catches up.
+    """
     lines = []
     for _, group in groupby(rows, key=lambda row: row["edition"]):
         of_edition = list(group)
@@ -161,17 +164,30 @@ def put_on_record(wanted: datetime, rows: list[dict[str, Any]]) -> None:
         hashed = content_hash(shown)
         for row in of_edition:
             names = (
-                "edition", "rank", "story_id", "article_id", "title", "url", "outlet", "section", "outlets", "score",
+                "edition", "rank", "story_id", "article_id", "title", "url", "outlet", "section", "outlets",
                 "reason_text",
             )  # fmt: skip
-            lines.append({**{name: row[name] for name in names}, "published_at": wanted, "content_hash": hashed})
-    commit("editions", lines, wanted.date(), wanted.hour)
-    with own_home(), warehouse() as connection:
-        connection.execute(
-            "insert into ops.releases select domain, max(sequence), ?, current_timestamp::timestamp from ops.ledger "
-            "group by domain",
-            [f"{wanted:%Y-%m-%dT%H}"],
-        )
+            told = {"score": str(row["score"]), "published_at": str(wanted), "content_hash": hashed}
+            lines.append({name: row[name] for name in names} | told)
+    with own_home():
+        place = folder(UNRECORDED)
+        replace_json(place / f"{final.name}.json", lines)
+        with warehouse() as connection:
+            connection.execute(
+                "insert into ops.releases select domain, max(sequence), ?, current_timestamp::timestamp "
+                "from ops.ledger group by domain",
+                [f"{wanted:%Y-%m-%dT%H}"],
+            )
+    for path in sorted(place.glob("*.json")):
+        hour = datetime.strptime(path.name[:13], "%Y-%m-%dT%H")
+        try:
+            commit("editions", read_json(path), hour.date(), hour.hour, PATIENCE)
+        except Stop as stop:
+            if stop.code != LOCKED:
+                raise
+            warn("hour", "a night is landing; these headlines are put on record with the next hour's")
+            return
+        path.unlink()
 
 
 def remove_old() -> None:

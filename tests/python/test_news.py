@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from datetime import datetime, timedelta
 
@@ -85,6 +86,12 @@ def story_of(models: Models) -> dict[str, str]:
     return dict(models.rows("select article_id, story_id from intermediate.int_news__article_stories"))
 
 
+def last_story_of(models: Models) -> dict[str, str]:
+    """As the fold left it, however long ago."""
+    folded = "select article_id, arg_max(story_id, hour) from intermediate.int_news__stories group by article_id"
+    return dict(models.rows(folded))
+
+
 def three_events() -> list[dict]:
     return [article(n, title) for n, title in enumerate(GOX + CHIQUITA + CARS)]
 
@@ -125,6 +132,43 @@ def test_two_stories_become_one_when_evidence_comes_and_the_redirect_stays(model
         "where former_story_id is not null"
     )
     assert redirects == [(max(apart["n001"], apart["n002"]), together["n001"])]
+
+
+def test_a_story_takes_along_its_articles_of_long_ago_and_corrections_find_them(models):
+    """Two stories told for days become one; what is told in the end was said first when it is out of reach by now."""
+    start = HOUR - timedelta(hours=82)
+    rows = [article(90 + n, title, start) for n, title in enumerate(CARS)]
+    for number in range(80):
+        title = f"whatever{number} else{number} happens{number}"
+        rows.append(article(500 + number, title, start + timedelta(hours=number)))
+    for number in range(5):
+        titles = ("Senator Brown resigns", "Fannie Mae shares collapse sharply", "Volcano erupts in Iceland")
+        at = start + timedelta(hours=20 * number)
+        rows += [article(100 * n + number, title, at) for n, title in enumerate(titles)]
+    before = HOUR - timedelta(hours=1)
+    headlines(models, rows, hour=before)
+    apart = last_story_of(models)
+    assert apart["n000"] == apart["n004"] != apart["n100"] == apart["n104"]
+    bridge = [article(30 + n, "Senator Brown resigns: Fannie Mae shares collapse sharply") for n in range(4)]
+    gone = "n000" if apart["n000"] > apart["n100"] else "n100"
+    corrections = [
+        article(50, "Correction: whose shares", correction_of=gone),
+        article(51, "Correction: how many", correction_of="n091"),
+    ]
+    headlines(models, [*rows, *bridge, *corrections])
+    together = last_story_of(models)
+    story = min(apart["n000"], apart["n100"])
+    assert {together[f"n{n:03}"] for n in (0, 4, 100, 104, 30)} == {story}
+    live = dict(models.rows("select article_id, story_id from intermediate.int_news__live_articles"))
+    assert (live["n050"], live["n051"]) == (story, apart["n091"])
+    of = story_of(models)
+    assert (of[gone], of["n091"]) == (story, apart["n091"])
+    assert "n090" not in of, "out of reach, and nobody points at it"
+    merge = {"override_id": "o1", "action": "merge", "article_id": "n090", "other_article_id": "n204",
+             "decided_by": "desk", "decided_at": HOUR}  # fmt: skip
+    headlines(models, [*rows, *bridge, *corrections], overrides=[merge])
+    of = story_of(models)
+    assert of["n090"] == of["n204"] == min(apart["n090"], apart["n204"])
 
 
 @settings(max_examples=5)
@@ -234,6 +278,31 @@ def test_readers_move_a_story_and_machines_do_not(models):
     assert [(r["title"], r["score"]) for r in world(headlines(models, three_events(), machine))] == [
         (r["title"], r["score"]) for r in plain
     ]
+
+
+@pytest.mark.parametrize("formula", ["hacker_news", "reddit_hot"])
+def test_the_formulas_of_others_rank_as_they_were_published(models, formula):
+    rows = [*three_events()[:4], article(70, "Glacier melts in Norway", HOUR - timedelta(hours=9))]
+    readers = [read(n, "n070", f"reader-{n}") for n in range(40)]
+    headlines(models, rows, readers)
+    models.connection.execute("update seeds.headline_ranking set is_used = formula = ?", [formula])
+    models.run("headlines_now", keep=("int_news__stories",))
+    found = models.rows(
+        "select scores.story_id, outlets, read, newest_at, score from intermediate.int_news__scores as scores "
+        "inner join intermediate.int_news__edition_stories as stories using (edition, story_id, outlets, read) "
+        "where edition = 'world'"
+    )
+    models.made.discard("headline_ranking")
+    assert sorted((outlets, read) for _, outlets, read, _, _ in found) == [(1, 0), (1, 40), (3, 0)]
+    now = HOUR + timedelta(hours=1)
+    for _, outlets, read_by, newest_at, score in found:
+        if formula == "hacker_news":  # (points - 1) / (hours + 2) ** 1.8
+            hours = (now - newest_at).total_seconds() / 3600
+            expected = (outlets + read_by - 1) / (hours + 2) ** 1.8
+        else:  # log10 of the points, and the seconds since a day in 2005 of which 45,000 count as ten times the points
+            seconds = (newest_at - datetime(2005, 12, 8, 7, 46, 43)).total_seconds()
+            expected = math.log10(outlets + read_by) + seconds / 45_000
+        assert float(score) == pytest.approx(expected, abs=1e-6)
 
 
 def test_what_happened_after_the_hour_is_not_seen_and_tomorrow_is_today(models):

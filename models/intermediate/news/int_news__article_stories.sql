@@ -1,7 +1,35 @@
-with recursive folded as (
-    select article_id, arg_max(story_id, hour) as story_id
+with recursive asked as (
+    select correction_of as article_id
+    from {{ ref('int_news__versions') }}
+    where correction_of is not null and published_on >= cast({{ edition_hour() }} as date) - {{ reach_days() }}
+    union
+    select article_id from {{ ref('int_news__overrides') }}
+    union
+    select other_article_id from {{ ref('int_news__overrides') }}
+),
+
+pointed_at as materialized (
+    select article_id, story_id, hour
     from {{ ref('int_news__stories') }}
+    where article_id in (select asked.article_id from asked)
+),
+
+-- what came to its story in the last days, and of what is older only what somebody points at
+steps as (
+    select article_id, story_id, hour
+    from {{ ref('int_news__stories') }}
+    where
+        hour > {{ edition_hour() }} - interval {{ var('story_reach_hours') }} hour
+        and hour <= {{ edition_hour() }}
+    union
+    select article_id, story_id, hour
+    from pointed_at
     where hour <= {{ edition_hour() }}
+),
+
+folded as (
+    select article_id, arg_max(story_id, hour) as story_id
+    from steps
     group by article_id
 ),
 

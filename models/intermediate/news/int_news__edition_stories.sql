@@ -36,18 +36,22 @@ coverage as (
     group by editions.edition, voices.story_id
 ),
 
+recent as materialized (
+    select article_id, country, shown, read, hour
+    from {{ ref('int_news__interest') }}
+    where occurred_on >= cast({{ edition_hour() }} as date) - {{ reach_days() }}
+),
+
 reading as (
     select
         articles.story_id,
-        interest.country,
-        sum(interest.shown) as shown,
-        sum(interest.read) as read
-    from {{ ref('int_news__interest') }} as interest
-    inner join articles on interest.article_id = articles.article_id
-    where
-        interest.hour <= {{ edition_hour() }}
-        and interest.occurred_on >= cast({{ edition_hour() }} as date) - {{ reach_days() }}
-    group by articles.story_id, interest.country
+        recent.country,
+        sum(recent.shown) as shown,
+        sum(recent.read) as read
+    from recent
+    inner join articles on recent.article_id = articles.article_id
+    where recent.hour <= {{ edition_hour() }}
+    group by articles.story_id, recent.country
 ),
 
 interest as (

@@ -293,12 +293,14 @@ redirects as (
     where not starts_with(unit, 'new ')
 ),
 
--- a story that went into another takes along its articles of long ago
+-- a story that went into another takes along its articles of long ago; its name says since when it is there
 followers as (
     select former.article_id, redirects.story_id, redirects.unit
     from {{ this }} as former
     inner join redirects on former.story_id = redirects.unit
-    where former.hour < {{ step_hour() }} - interval {{ var('story_reach_hours') }} hour
+    where
+        former.hour < {{ step_hour() }} - interval {{ var('story_reach_hours') }} hour
+        and former.hour >= (select min(strptime(left(earlier.unit, 11), '%Y%m%dT%H')) from redirects as earlier)
 ),
 
 final as (
