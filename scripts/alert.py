@@ -1,4 +1,4 @@
-"""What went wrong in a night, told to a command of the user's choice (``NIGHTSHIFT_ALERT_COMMAND``).
+"""What went wrong in a night or in sending, told to a command of the user's choice (``NIGHTSHIFT_ALERT_COMMAND``).
 
 The command gets one JSON document on its standard input, and its first line of sense in ``NIGHTSHIFT_ALERT_SUBJECT``:
 ``mail -s "$NIGHTSHIFT_ALERT_SUBJECT" oncall@example.com``, ``curl --json @- https://chat.example.com/hook``, ``cat``.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -30,15 +30,20 @@ TESTS_SHOWN, ROWS_SHOWN = 3, 5
 
 
 def alert(night: date, codes: dict[str, int]) -> None:
-    """Tell the user's command, if there is one and there is something to tell; a night never fails for its alarm."""
+    """Tell of a night that did not end well, with one JSON document."""
+    if os.environ.get(COMMAND) and any(code != DONE for code in codes.values()):
+        tell(what_broke(night, codes))
+
+
+def tell(found: Mapping[str, Any]) -> None:
+    """Tell the user's command, if there is one; what went wrong does not go wronger for its alarm."""
     command = os.environ.get(COMMAND)
-    if not command or all(code == DONE for code in codes.values()):
+    if not command:
         return
-    found = what_broke(night, codes)
     try:
         done = subprocess.run(
             command,
-            shell=True,  # the user's own command line, from the environment of the one who runs the night
+            shell=True,  # the user's own command line, from the environment of the one who runs the step
             input=json.dumps(found, indent=1, default=str),
             text=True,
             env={**os.environ, SUBJECT: found["subject"]},

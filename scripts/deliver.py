@@ -44,7 +44,8 @@ def deliver(at: datetime | None, rate: float, connections: int, only_list: bool,
     the answer) is listed and, unless the campaign says `unknown_outcome: at_least_once`, never sent again.
 
     A bad mailbox (5.1.1 and its kin) is not written to again. A refusal by policy (5.7.x) stops its campaign until
-    somebody has looked and says --resume. 4xx: tried again after 15, 30, … minutes, within the reader's window.
+    somebody has looked and says --resume; NIGHTSHIFT_ALERT_COMMAND is told. 4xx: tried again after 15, 30, … minutes,
+    within the reader's window.
 
     \b
     Settings (environment)
@@ -88,6 +89,7 @@ def _deliver(ledger: Ledger, clock: Clock, rate: float, connections: int) -> int
         forbidden = outbox.forbidden(due, ledger)
         preparer = Preparer(sender, key, signer)
         dispatcher = Dispatcher(ledger, server, sender, clock, connections, rate)
+        stopped_before = set(dispatcher.sent.stopped)
         for each in due:
             if each.send_key in forbidden:
                 ledger.record(each.entry("withheld", clock.now(), reason=forbidden[each.send_key], is_holdout=0))
@@ -100,6 +102,7 @@ def _deliver(ledger: Ledger, clock: Clock, rate: float, connections: int) -> int
         work = _people(allowed, lambda each: news[each.campaign in reads_news](each))
         sent = dispatcher.run(prepare_all(preparer, work, sum(not d.is_holdout for d in allowed), clock.now()))
     committed = _commit(ledger, clock)
+    _alert({name: why for name, why in sent.stopped.items() if name not in stopped_before})
     return _tell(sent, len(due), committed, time.monotonic() - begun)
 
 
@@ -176,6 +179,20 @@ def _commit(ledger: Ledger, clock: Clock) -> int:
     fault_point("deliver:after-commit")
     ledger.committed([row["send_key"] for row in rows])
     return len(rows)
+
+
+def _alert(stopped: Mapping[str, str]) -> None:
+    """Tell somebody of campaigns that this run stopped, once."""
+    if not stopped:
+        return
+    from scripts.alert import tell
+
+    names = ", ".join(sorted(stopped))
+    troubles = [
+        {"what": f"{name} is stopped, refused by policy: {why}", "next": f"./nightshift deliver --resume {name}"}
+        for name, why in sorted(stopped.items())
+    ]
+    tell({"subject": f"Nightshift, mails: {names} stopped, refused by policy", "troubles": troubles})
 
 
 def _tell(sent: Sent, due: int, committed: int, seconds: float) -> int:

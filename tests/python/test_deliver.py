@@ -104,7 +104,8 @@ def test_what_a_server_says_of_a_mailbox(world, server):
     assert len(people) == 6
 
 
-def test_a_refusal_by_policy_stops_its_campaign_until_somebody_has_looked(world, server, capsys):
+def test_a_refusal_by_policy_stops_its_campaign_until_somebody_has_looked(world, server, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("NIGHTSHIFT_ALERT_COMMAND", f'(echo "$NIGHTSHIFT_ALERT_SUBJECT"; cat) >> {tmp_path}/told')
     world.members({"a": "refuse-1@example.com", "b": "fine-2@example.com", "c": "fine-3@example.com"})
     world.consents({"a": True, "b": True, "c": True})
     world.publish(
@@ -118,6 +119,10 @@ def test_a_refusal_by_policy_stops_its_campaign_until_somebody_has_looked(world,
     assert server.recipients() == ["fine-3@example.com"]
     assert "STOPPED" in capsys.readouterr().err
     assert run() == REFUSED
+    told = (tmp_path / "told").read_text()
+    assert told.count("Nightshift, mails: win_back stopped, refused by policy\n{") == 1, "somebody is told, once"
+    assert "554 5.7.1 refused by policy" in told or "554 refused by policy" in told
+    assert "./nightshift deliver --resume win_back" in told
     assert run("--resume", "win_back") == 0
     assert server.recipients() == ["fine-2@example.com", "fine-3@example.com"]
 

@@ -175,6 +175,12 @@ def test_links_are_absolute_and_say_which_mail_and_which_link():
     assert any("utm_campaign=win_back" in link and f"mail={SEND_KEY}" in link for link in links)
 
 
+def test_the_picture_that_counts_openings_stands_in_a_cell():
+    """Outside the cells of a table each mail program puts it somewhere else."""
+    rendered, _ = composed()
+    assert re.search(rf'<td[^>]*><img src="https://[^"]+/{SEND_KEY}\.gif" width="1" height="1" alt=""', rendered.html)
+
+
 def test_right_to_left_text_is_set_so():
     rendered, wire = composed("listening_report", "ar")
     assert 'dir="rtl"' in rendered.html
