@@ -16,8 +16,9 @@ reported as (
         payments.card_id,
         payments.paid_at,
         payments.amount_to_usual,
-        -- a label that comes before its payment says nothing of a terminal until that payment is here
-        greatest(labels.known_since, payments.known_since) as reported_at,
+        -- a label that comes before its payment, or with it, says nothing of a terminal until that payment is here: so
+        -- none sees its own
+        greatest(labels.known_since, payments.known_since + interval '1 microsecond') as reported_at,
         labels.is_fraud,
         row_number() over (partition by payments.payment_id, labels.is_fraud order by labels.known_since) as report_number
     from {{ labels }} as labels
@@ -35,7 +36,9 @@ settled as (
         payments.terminal_id,
         payments.device_id,
         payments.card_id,
-        greatest(payments.known_since, payments.paid_at + interval '{{ var("label_delay_days") }} days') as settled_at,
+        greatest(
+            payments.known_since + interval '1 microsecond', payments.paid_at + interval '{{ var("label_delay_days") }} days'
+        ) as settled_at,
         case when reported.reported_at <= payments.paid_at + interval '{{ var("label_delay_days") }} days' then null else payments.paid_at end as genuine_paid_at
     from {{ payments }} as payments
     left join reported on reported.payment_id = payments.payment_id and reported.is_fraud and reported.report_number = 1

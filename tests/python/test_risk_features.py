@@ -139,6 +139,28 @@ def test_a_label_changes_nothing_before_it_was_known(models, table):
     assert changed & same_terminal, "and it does change what comes after"
 
 
+@pytest.mark.parametrize("table", ["fct_payment_features", "int_risk__features_as_known"])
+@pytest.mark.parametrize("after", [dt.timedelta(0), dt.timedelta(seconds=1), 2 * DAY])
+def test_a_payment_never_sees_its_own_label(models, table, after):
+    """Not when it was reported at the very second it was made, nor when both arrived in one dump."""
+    made, chargebacks, _ = world(13, 40)
+    at = made[5]["attempted_at"] = made[5]["updated_at"] = START + 35 * DAY
+    made[5]["_arrived_on"] = (at + 2 * DAY).date()
+    clean = build(models, made, chargebacks, [], table)
+    own = {**chargebacks[0], "chargeback_id": "own", "payment_id": "p005", "opened_at": at + after,
+           "updated_at": at + after, "_arrived_on": made[5]["_arrived_on"]}  # fmt: skip
+    planted = build(models, made, [*chargebacks, own], [], table)
+    assert planted["p005"] == clean["p005"]
+    assert planted != clean, "and others see it"
+
+
+def test_a_payment_that_arrives_when_it_would_count_as_genuine_does_not_see_that(models):
+    made, _, _ = world(14, 1)
+    made[0]["_arrived_on"] = (made[0]["attempted_at"] + 31 * DAY).date()
+    (row,) = build(models, made, [], [], "int_risk__features_as_known").values()
+    assert (row["terminal_settled_30d"], row["terminal_days_since_genuine"]) == (0, None)
+
+
 def test_the_order_of_arrival_does_not_matter_to_the_restatable_features(models):
     made, chargebacks, reviews = world(7)
     first = build(models, made, chargebacks, reviews, "fct_payment_features")
