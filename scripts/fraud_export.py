@@ -31,7 +31,7 @@ ITSELF = re.compile(r"(account|terminal|device|card)_count_\d+d")  # counts that
 # … and what they were counted from, because what leaves a window tomorrow must be known, too.
 EVENTS = {
     "payments": "select payments.* from intermediate.int_risk__payments as payments, tonight "
-    "where paid_on > on_date - 91 and knowable_at < on_date + 1 order by paid_at, payment_id",
+    "where paid_on > on_date - 240 and knowable_at < on_date + 1 order by paid_at, payment_id",
     "labels": "select labels.* from intermediate.int_risk__labels as labels, tonight "
     "where known_on > on_date - 91 and knowable_at < on_date + 1 order by known_at, label_id",
 }
@@ -49,7 +49,8 @@ def fraud_export() -> int:
       accounts.parquet, terminals.parquet, devices.parquet, cards.parquet
                                   counters of each as tonight ends, by the feature SQL itself, for a feature store
       payments.parquet, labels.parquet
-                                  the 91 days they were counted from, so that the store's windows can go on
+                                  the days they were counted from (240 of payments, 91 of labels), so that
+                                  the store's windows can go on
       vectors.json                inputs with the score they must get, to 1e-6
       manifest.json               idempotency key, rows and hashes
 

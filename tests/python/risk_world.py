@@ -50,6 +50,7 @@ def make_warehouse(home: Path) -> None:
             features.append((f"p{position}", f"a{position % 200}", "t", on, on, *values[position].tolist()))
             if bad[position]:
                 labels.append((f"c{position}", f"p{position}", True, *[on + timedelta(days=3)] * 3))
+        payments.append(("long ago", *[NIGHT - timedelta(days=240)] * 2, "DE", *[NIGHT - timedelta(days=240)] * 2))
         for table, rows in (
             ("int_risk__payments", payments),
             ("int_risk__features_as_known", features),

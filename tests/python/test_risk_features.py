@@ -7,6 +7,7 @@ import random
 
 import pytest
 from compiled import Models
+from test_core_properties import narrowed
 
 from scripts import train
 
@@ -156,7 +157,7 @@ def test_a_payment_never_sees_its_own_label(models, table, after):
 
 def test_a_payment_that_arrives_when_it_would_count_as_genuine_does_not_see_that(models):
     made, _, _ = world(14, 1)
-    made[0]["_arrived_on"] = (made[0]["attempted_at"] + 31 * DAY).date()
+    made[0] |= {"attempted_at": START, "updated_at": START, "_arrived_on": (START + 30 * DAY).date()}
     (row,) = build(models, made, [], [], "int_risk__features_as_known").values()
     assert (row["terminal_settled_30d"], row["terminal_days_since_genuine"]) == (0, None)
 
@@ -269,3 +270,36 @@ def test_a_currency_never_seen_is_a_payment_without_an_amount(models):
     assert (row["amount"], row["amount_to_usual"]) == (None, None)
     assert row["account_count_30d"] == usual[row["payment_id"]]["account_count_30d"], "it is counted"
     assert all(value["amount"] is not None for number, value in found.items() if number != row["payment_id"])
+
+
+def long_world(seed: int) -> tuple[list[dict], list[dict], list[dict]]:
+    """Ten months in which reports come as late as they may, of payments whose accounts have a long past."""
+    rng = random.Random(seed)
+    made, chargebacks, reviews = world(seed, 300)
+    for number, payment in enumerate(made):
+        at = START + dt.timedelta(days=number, hours=rng.randrange(24))
+        late = rng.choice([0, 0, 1, 3, 29])
+        payment |= {"attempted_at": at, "updated_at": at, "_arrived_on": (at + late * DAY).date(),
+                    "amount": f"{5 + number % 90}.00", "terminal_id": f"t{rng.randrange(2)}"}  # fmt: skip
+    by_id = {payment["payment_id"]: payment for payment in made}
+    for label in chargebacks:
+        known = by_id[label["payment_id"]]["attempted_at"] + rng.choice([2, 30, 59]) * DAY
+        label |= {"opened_at": known, "updated_at": known, "_arrived_on": (known + rng.choice([0, 0, 28]) * DAY).date()}
+    return made, chargebacks, reviews[:0]
+
+
+@pytest.mark.parametrize("table", ["fct_payment_features", "int_risk__features_as_known"])
+@pytest.mark.parametrize("seed", [15, 16])
+def test_some_days_come_out_as_they_do_in_the_whole(models, table, seed):
+    """A night asks for its days alone: they must look back far enough for what is made of what was usual then."""
+    build(models, *long_world(seed), table)
+    node = models.nodes[table]
+    on, whole = node["config"]["day"], f'{node["schema"]}."{table}"'
+    days = [day for (day,) in models.rows(f"select distinct {on} from {whole} order by 1")]
+    assert len(days) > 200
+    for some in (days[-1:], days[-40:-39], days[-20:-10]):
+        listed = ", ".join(f"date '{day}'" for day in some)
+        asked = f"from ({narrowed(node['compiled_code'], some)}) as some_days where {on} in ({listed})"
+        there = f"from {whole} where {on} in ({listed})"
+        assert models.rows(f"({asked}) except all ({there})") == []
+        assert models.rows(f"({there}) except all ({asked})") == []

@@ -17,7 +17,10 @@ known as (
     select payments.*
     from {{ ref('int_risk__payments') }} as payments
     cross join tonight
-    where payments.paid_on > tonight.on_date - 91 and payments.knowable_at < tonight.at_its_end
+    where
+        payments.paid_on > tonight.on_date - 240
+        and payments.knowable_at < tonight.at_its_end
+        and cast(payments.knowable_at as date) <= payments.paid_on + {{ var('late_days') }}
 
 ),
 
@@ -64,7 +67,9 @@ labels as (
     select labels.payment_id, labels.knowable_at as known_since, labels.is_fraud
     from {{ ref('int_risk__labels') }} as labels
     cross join tonight
-    where labels.knowable_at < tonight.at_its_end
+    where
+        labels.knowable_at < tonight.at_its_end
+        and cast(labels.knowable_at as date) <= labels.known_on + {{ var('late_days') }}
 
 ),
 
