@@ -15,12 +15,11 @@ from typing import Any
 
 import click
 import duckdb
-import yaml
 
 from scripts import console
 from scripts.console import DONE, REFUSED, USAGE, Stop, say, warn
 from scripts.evaluate_recommender import evaluate_recommender
-from scripts.home import PROJECT, folder
+from scripts.home import PROJECT, folder, variable
 from scripts.models import handbook
 from scripts.retrieval.evaluation import evaluate_known_items, evaluate_search
 
@@ -266,7 +265,7 @@ def evaluate_news(articles: Path, json_file: Path | None) -> int:
     for why, number in sorted(read.left_out.items()):
         warn("evaluate", f"{console.count(number, 'row')} {why} left out")
     models = stories.compiled_models()
-    half_life = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]["story_half_life_hours"]
+    half_life = variable("story_half_life_hours")
     ways = {
         "nightshift": lambda: stories.stories_of(read.articles, models),
         "nightshift, no decay": lambda: stories.stories_of(read.articles, stories.without_time(models, half_life)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,14 @@ def of_checkout(checkout: Path) -> dict[str, str]:
     """What a child process is told to run another checkout's steps over its models, beside what it is told anyway."""
     path = filter(None, [str(checkout), os.environ.get("PYTHONPATH")])
     return {"NIGHTSHIFT_PROJECT": str(checkout), "PYTHONPATH": os.pathsep.join(path)}
+
+
+@functools.cache
+def variable(name: str) -> float:
+    """A number among the variables of dbt_project.yml, for what SQL and Python must agree on."""
+    import yaml
+
+    return yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"][name]
 
 
 @contextmanager

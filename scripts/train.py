@@ -15,7 +15,7 @@ import numpy as np
 from scripts import gate, registry
 from scripts.console import DONE, USAGE, Stop, say, timed, warn
 from scripts.faults import fault_point
-from scripts.home import PROJECT
+from scripts.home import PROJECT, variable
 from scripts.landed import newest_arrival
 from scripts.lock import night_lock
 from scripts.models import fraud, measures, recommending
@@ -23,12 +23,10 @@ from scripts.warehouse import get_day, warehouse
 
 FEATURES = "intermediate.int_risk__features_as_known"
 MODELS = (fraud.MODEL, recommending.MODEL)
-MATURE_DAYS = 30  # so long unreported, a payment counts as genuine (label_delay_days of dbt_project.yml)
+MATURE_DAYS = variable("label_delay_days")  # so long unreported, a payment counts as genuine
 GATE_DAYS = 28
-DUE_AGE_DAYS = 28
 FEWEST_FRAUDS = 5
 CARDS_A_DAY = 10  # accounts a day that a desk is compared by
-DUE_DRIFT = 0.25
 FEWEST_RECENT = 200  # payments, to say that something is distributed otherwise
 SCORE = "score"  # beside the features in a record's distributions
 CODE = ("scripts/models/fraud.py", "scripts/models/trees.py", "scripts/models/linear.py",
@@ -198,7 +196,7 @@ def train(model: str, on: datetime | None, may_promote: bool) -> int:
             "by_month": _by_month(later, later_score),
             "by_country": _by_segment(later, later_score),
             "calibration": measures.calibration(later.truth, later_score) if len(later) else [],
-            "distribution": _distribution(rows, later_score),
+            "distribution": _distribution(rows, later, later_score, spans.first),
         }
         version = registry.register(model, files, record, spans.trained_to)
         say("train", f"registered {model}/{version.name}")
@@ -323,13 +321,24 @@ def _by_segment(rows: fraud.Rows, score: np.ndarray) -> dict[str, Mapping[str, f
     }
 
 
-def _distribution(rows: fraud.Rows, later_score: np.ndarray) -> dict[str, dict[str, Any]]:
+def _distribution(
+    rows: fraud.Rows, later: fraud.Rows, later_score: np.ndarray, first: date
+) -> dict[str, dict[str, Any]]:
     """How each feature was distributed in training, and the score right after it, for drift to be measured against.
 
-    Of what it learned from a model is too sure: scores of that would be another distribution from the first day on.
+    While there is less history than a feature looks back, its windows fill, and it moves whatever people do: days
+    before they could be full do not count, and a feature without enough payments after them is not watched yet. The
+    score is watched once all its features could be full. Of what it learned from a model is too sure: scores of that
+    would be another distribution from the first day on.
     """
-    found = {name: _spread(rows.values[:, position]) for position, name in enumerate(rows.names)}
-    return {**found, SCORE: _spread(later_score)} if len(later_score) >= FEWEST_RECENT else found
+    begin = (first - date(1970, 1, 1)).days
+    full_from = {feature.name: begin + feature.full_after for feature in fraud.features()}
+    values = {
+        name: rows.values[rows.day >= full_from[name], position]
+        for position, name in enumerate(rows.names)
+    }  # fmt: skip
+    values[SCORE] = later_score[later.day >= max(full_from.values())]
+    return {name: _spread(found) for name, found in values.items() if len(found) >= FEWEST_RECENT}
 
 
 def _spread(values: np.ndarray) -> dict[str, Any]:
@@ -373,9 +382,9 @@ def reasons_due(model: str, day: date, connection: duckdb.DuckDBPyConnection) ->
         return train_recommender.reasons_due(version, day, connection)
     found = []
     possible = day - timedelta(days=MATURE_DAYS + GATE_DAYS)
-    if (possible - version.trained_to).days >= DUE_AGE_DAYS:
-        age = (possible - version.trained_to).days
-        found.append(f"age: {age} more days could be learned from, {DUE_AGE_DAYS} are the limit")
+    age, most = (possible - version.trained_to).days, variable("retrain_after_days")
+    if age >= most:
+        found.append(f"age: {age} more days could be learned from, {most} are the limit")
     if change := fraud.Change.since(version.record):
         found.append(f"features: risk.fct_payment_features changed since it was made: {change}")
     recent = labelled(connection, day - timedelta(days=GATE_DAYS), day, day + timedelta(days=3650))
@@ -401,7 +410,7 @@ def _drifted(version: registry.Version, recent: fraud.Rows) -> list[str]:
         f"drift: {'the score' if name == SCORE else name} is distributed otherwise than "
         f"{'when it was made' if name == SCORE else 'in training'} (stability index {index:.2f})"
         for name, index in sorted(moved.items(), key=lambda item: -item[1])
-        if index > DUE_DRIFT
+        if index > variable("retrain_drift")
     ]
 
 

@@ -13,14 +13,13 @@ import scipy.sparse as sp
 from scripts import gate, registry
 from scripts.console import USAGE, Stop, say, timed
 from scripts.faults import fault_point
-from scripts.home import PROJECT
+from scripts.home import PROJECT, variable
 from scripts.models import ranking, recommender
 from scripts.models.recommending import MODEL, from_files, to_files
 from scripts.warehouse import warehouse
 
 LISTENING = "intermediate.int_discovery__listening"
 GATE_DAYS = 14
-DUE_AGE_DAYS = 28
 QUALITY_LEFT = 0.8
 FEWEST_PLAYED = 2
 CODE = ("scripts/models/recommender.py", "scripts/models/recommending.py", "scripts/models/ranking.py")
@@ -278,8 +277,9 @@ def reasons_due(version: registry.Version, day: date, connection: duckdb.DuckDBP
     spans = windows(streams)
     age = (spans.trained_to - version.trained_to).days
     found = []
-    if age >= DUE_AGE_DAYS:
-        found.append(f"age: {age} more days could be learned from, {DUE_AGE_DAYS} are the limit")
+    most = variable("retrain_after_days")
+    if age >= most:
+        found.append(f"age: {age} more days could be learned from, {most} are the limit")
     if age >= GATE_DAYS:
         plays = streams.matrix(spans.first, spans.trained_to)
         truth = streams.discovered(spans.trained_to + timedelta(days=1), spans.last, plays)

@@ -56,6 +56,7 @@ class Feature:
     description: str
     trend: int  # 1: more of it never lowers the score, -1: never raises it, 0: whatever the data say
     words: str
+    full_after: int = 0  # days of history after which its windows can be full
 
 
 def features(project: Path | None = None) -> list[Feature]:
@@ -66,9 +67,8 @@ def features(project: Path | None = None) -> list[Feature]:
         meta = ((column.get("config") or {}).get("meta") or {}).get("feature")
         if meta:
             trend = {"rises": 1, "falls": -1}.get(meta.get("score"), 0)
-            found.append(
-                Feature(column["name"], column["data_type"], column["description"], trend, meta.get("words", ""))
-            )
+            told = (column["name"], column["data_type"], column["description"])
+            found.append(Feature(*told, trend, meta.get("words", ""), meta.get("full_after", 0)))
     return found
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import random
 
+import numpy as np
 import pytest
 from compiled import Models
 from test_core_properties import narrowed
 
 from scripts import train
+from scripts.home import variable
+from scripts.models import fraud, measures
 
 START = dt.datetime(2026, 1, 1)
 DAY = dt.timedelta(days=1)
@@ -303,3 +306,44 @@ def test_some_days_come_out_as_they_do_in_the_whole(models, table, seed):
         there = f"from {whole} where {on} in ({listed})"
         assert models.rows(f"({asked}) except all ({there})") == []
         assert models.rows(f"({there}) except all ({asked})") == []
+
+
+STILL = """
+    with made as (
+        select n, timestamp '2026-01-01' + n * interval 1440 second as paid_at,
+            concat('a', hash(n) % 100) as account_id, concat('t', hash(n, 1) % 25) as terminal_id
+        from range({days} * 60) as numbers (n)
+    )
+    select concat('p', n) as payment_id, account_id, concat('c ', account_id) as card_id,
+        concat('d', hash(account_id) % 70) as device_id, terminal_id, 'DE' as country,
+        case when hash(n, 2) % 20 = 0 then 'FR' else 'DE' end as card_country, 1 as attempt, 'EUR' as currency,
+        cast(5 + hash(account_id) % 40 + hash(n, 3) % 10
+            + case when hash(n, 4) % 25 = 0 then 100 else 0 end as decimal(18, 2)) as amount,
+        hash(n, 5) % 12 = 0 as is_declined, paid_at, cast(paid_at as date) as paid_on, paid_at as knowable_at,
+        cast(paid_at as date) as arrived_on
+    from made
+"""
+SAID_OF_IT = """
+    select concat('l', payment_id) as label_id, payment_id, true as is_fraud,
+        paid_at + (1 + hash(payment_id) % 50) * interval 1 day as known_at, cast(known_at as date) as known_on,
+        known_at as knowable_at
+    from intermediate.int_risk__payments where hash(payment_id, 6) % 15 = 0
+"""
+
+
+def test_features_of_a_still_world_stand_still_once_their_windows_are_full(models):
+    """`full_after` of the YAML: after so many days nothing drifts that people do not do; before, a window fills."""
+    for table, sql in (("payments", STILL.format(days=330)), ("labels", SAID_OF_IT)):
+        models.connection.execute(f"create or replace table intermediate.int_risk__{table} as {sql}")
+    made = models.nodes["fct_payment_features"]["compiled_code"]
+    found = models.connection.execute(f"select *, paid_on - date '{START.date()}' as day from ({made})").fetchnumpy()
+    most = variable("retrain_drift")
+    day, filling = np.ma.filled(found["day"], 0).astype(int), {}
+    for feature in fraud.features():
+        values = np.ma.filled(np.ma.asarray(found[feature.name]).astype(float), np.nan)
+        since, late = feature.full_after, values[day >= 270]
+        assert measures.stability_index(values[(day >= since) & (day < since + 60)], late) < most, feature.name
+        filling[feature.name] = measures.stability_index(values[day < 40], late)
+    assert {name for name, index in filling.items() if index > most} >= {
+        "terminal_days_since_genuine", "terminal_least_fraud_to_usual_30d", "terminal_streak_days"
+    }  # fmt: skip

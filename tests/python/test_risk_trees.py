@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,8 @@ def test_a_model_that_needs_a_feature_the_mart_lacks_is_refused():
 def test_every_feature_says_what_it_is_and_how_a_reason_reads():
     for feature in fraud.features():
         assert feature.description.endswith(".") and feature.words and feature.type in ("double", "integer")
+        window = re.search(r"_(\d+)d$", feature.name)
+        assert feature.full_after >= (int(window[1]) if window else 0), "a window of 30 days is not full before"
     assert not {"account_id", "terminal_id", "payment_id"} & {feature.name for feature in fraud.features()}
 
 

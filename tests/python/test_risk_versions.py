@@ -12,9 +12,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from risk_world import NIGHT, make_warehouse, ran, run
+from risk_world import FIRST, NIGHT, make_warehouse, ran, run
 
-from scripts import registry
+from scripts import registry, train
 from scripts.console import Stop
 from scripts.models.scoring import score_payments
 
@@ -146,11 +146,51 @@ def test_a_damaged_version_comes_back_whole_when_it_is_trained_again(home):
     assert registry.versions("fraud") == [name]
 
 
+def refilled(home: Path, assignment: str, where: str = "true") -> None:
+    with duckdb.connect(str(home / "warehouse" / "warehouse.duckdb")) as connection:
+        connection.execute(f"update intermediate.int_risk__features_as_known set {assignment} where {where}")
+
+
+def test_windows_that_fill_are_no_drift_and_what_moved_is(home):
+    """Of the first hundred days: the terminal's last genuine payment lies farther back each day until 90 are there."""
+    recent = f"paid_on > date '{NIGHT}' - 28"
+    filling = f"least(paid_on - date '{FIRST}', 90)"
+    refilled(home, f"terminal_days_since_genuine = {filling}, account_usual_amount = {filling}, account_count_1d = 1")
+    another = registry.champion("fraud")
+    assert run(home, "train", "fraud", "--no-promote") == 0
+    (name,) = set(registry.versions("fraud")) - {another}
+    registry.promote("fraud", name, NIGHT, "for the test", "test")
+    watched = registry.load("fraud", name).record["distribution"]
+    assert not {"terminal_days_since_genuine", "account_usual_amount", "score"} & set(watched), (
+        "no 90 days to learn from"
+    )
+    assert {"amount", "account_count_1d"} <= set(watched)
+    calm = ran(home, "due", "fraud")
+    assert calm.returncode == 1 and "not due" in calm.stdout, calm.stdout
+    refilled(home, "amount = amount + 1, account_count_1d = 5", recent)
+    moved = ran(home, "due", "fraud")
+    assert moved.returncode == 0
+    assert "drift: amount is distributed" in moved.stdout and "drift: account_count_1d is distributed" in moved.stdout
+    assert moved.stdout.count("drift") == 2
+
+
+def test_a_model_is_due_by_age_after_as_many_days_as_the_project_says(home):
+    version = registry.load("fraud", registry.champion("fraud"))
+    path = str(home / "warehouse" / "warehouse.duckdb")
+    with duckdb.connect(path, read_only=True) as connection:
+        for days, due in ((27, False), (28, True)):
+            day = version.trained_to + timedelta(days=days + train.MATURE_DAYS + train.GATE_DAYS)
+            found = train.reasons_due("fraud", day, connection)
+            assert [reason for reason in found if reason.startswith("age")] == (
+                ["age: 28 more days could be learned from, 28 are the limit"] if due else []
+            )
+
+
 def test_a_score_that_moved_makes_a_model_due_and_one_that_did_not_does_not(home):
     calm = ran(home, "due", "fraud")
     assert "the score" not in calm.stdout
     evenly = [position / 200 for position in range(201)]
-    serving(lambda record: record["distribution"]["score"].update(quantiles=evenly))
+    serving(lambda record: record["distribution"].update(score={"missing": 0.0, "quantiles": evenly}))
     moved = ran(home, "due", "fraud")
     assert moved.returncode == 0 and "drift: the score is distributed otherwise than when it was made" in moved.stdout
 
