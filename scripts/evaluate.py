@@ -203,7 +203,7 @@ def evaluate_streams(plays: str, truth: str, leave_one_out: bool, json_file: Pat
     Plays have the columns of backends/playback.yml (play_id, account_id, track_id, started_at and ms_played are needed;
     country, device_id and network_prefix help; with sent_at and received_at the device's clock is corrected). The truth
     has play_id and is_artificial, and may have habit, by which the figures are told apart. Figures are over streams,
-    plays of at least 30 s.
+    plays of at least 30 s. Lines of JSON that cannot be read and rows without a play_id are left out, counted and said.
 
     --leave-one-out sets each rule's leading limit on the earlier half of the days as if one habit did not exist, and
     measures that habit on the later half; then the next habit (some minutes).

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import zstandard
 
-from scripts.console import FAILED, USAGE, Stop, warn
+from scripts.console import FAILED, USAGE, Stop, count, warn
 from scripts.home import PROJECT, folder
 
+CUT = b"\0cut off"
 RULES = PROJECT / "seeds" / "streaming_rules.csv"
 VERDICTS = "int_risk__suspicious_plays"
 # What a column may be called elsewhere; the first is the contract's name (backends/playback.yml).
@@ -34,8 +38,11 @@ HELPFUL = {
     "network_prefix": ("network_prefix", "network"),
 }
 VERDICT = ("is_artificial", "artificial", "is_bot", "is_fraud", "label")
-READERS = {".parquet": "read_parquet({}, union_by_name = true)", ".csv": "read_csv({}, union_by_name = true)",
-           ".json": "read_json({}, union_by_name = true)", ".jsonl": "read_json({}, union_by_name = true)"}  # fmt: skip
+# Lines that cannot be read are left out and counted: of JSON they are rows of nothing, of CSV no rows.
+LINES = "read_json({}, union_by_name = true, format = 'newline_delimited', ignore_errors = true)"
+CSV = "read_csv({}, union_by_name = true, header = true, ignore_errors = true)"
+READERS = {".parquet": "read_parquet({}, union_by_name = true)", ".csv": CSV,
+           ".json": "read_json({}, union_by_name = true)", ".jsonl": LINES, ".ndjson": LINES}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,14 +71,20 @@ class Source:
         try:
             rows = connection.execute(f"describe from {found.sql}").fetchall()
         except duckdb.Error as error:
-            raise Stop(f"{where} cannot be read: {str(error).splitlines()[0]}", USAGE) from None
+            raise Stop(f"{where} cannot be read: {_cause(error)}", USAGE) from None
+        if [row[0] for row in rows] == ["json"]:
+            raise Stop(f"{where} cannot be read: {_first_broken(files) or 'no JSON objects in it'}", USAGE)
         return cls(where, tuple(files), {row[0]: row[1] for row in rows})
 
     @property
     def sql(self) -> str:
         """What to select from."""
-        kind = _kind(Path(self.files[0])) or ".parquet"
-        return READERS[kind].format("[" + ", ".join(_text(file) for file in self.files) + "]")
+        return self.reader.format("[" + ", ".join(_text(file) for file in self.files) + "]")
+
+    @property
+    def reader(self) -> str:
+        """How its files are read."""
+        return READERS[_kind(Path(self.files[0])) or ".parquet"]
 
     def value(self, names: Sequence[str]) -> str | None:
         """SQL of the column that is called so; of several (in different files) the one that is filled."""
@@ -153,7 +166,7 @@ def load_plays(connection: duckdb.DuckDBPyConnection, plays: Source) -> int:
         connection.execute(f"create schema if not exists {schema}")
     connection.execute("set TimeZone = 'UTC'")
     # the copy received first counts, as in core.fct_plays; ties are broken by all that is known of a play
-    connection.execute(
+    made = (
         f"create or replace table core.fct_plays as with plays as (select {', '.join(columns)}, {at} as played_at, "
         f"try_cast({plays.value(NEEDED['ms_played'])} as bigint) as ms_played, {received or at} as received_at "
         f"from {plays.sql}), copies as (select *, cast(played_at as date) as played_on, row_number() over "
@@ -162,6 +175,7 @@ def load_plays(connection: duckdb.DuckDBPyConnection, plays: Source) -> int:
         "and played_at is not null and ms_played between 0 and 86400000) "
         "select * exclude (copy_number, received_at) from copies where copy_number = 1"
     )
+    _read(connection, plays, made)
     number, whole = connection.execute(
         f"select (select count(*) from core.fct_plays), (select count(distinct {plays.value(NEEDED['play_id'])}) "
         f"from {plays.sql})"
@@ -210,13 +224,14 @@ def load_truth(connection: duckdb.DuckDBPyConnection, truth: Source) -> None:
         said = "true"
     else:
         raise Stop(f"{truth.label} has no column is_artificial; it has {', '.join(truth.columns)}", USAGE)
-    connection.execute(
+    made = (
         "create or replace table truth as with named as ("
         f"select cast({identifier} as varchar) as play_id, cast({habit or 'null'} as varchar) as habit, "
         f"{said} as is_artificial from {truth.sql}) "
         "select play_id, coalesce(max(habit), '') as habit, bool_or(is_artificial) as is_artificial "
-        "from named group by play_id"
+        "from named where play_id is not null group by play_id"
     )
+    _read(connection, truth, made)
     if said == "true":
         connection.execute(
             "insert into truth select play_id, '', false from core.fct_plays "
@@ -266,6 +281,68 @@ def figures(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         ],
         "rules": [{"rule": row[0], "judged": row[1], "right": row[2]} for row in rules],
     }
+
+
+def _read(connection: duckdb.DuckDBPyConnection, source: Source, made: str) -> None:
+    """Make a table from files, and say how many of their rows have no play_id or cannot be read, and which is first."""
+    try:
+        connection.execute(made)
+        identifier = source.value(NEEDED["play_id"])
+        broken, whole = connection.execute(
+            f"select count(*) filter (where {identifier} is null), count(*) from {source.sql}"
+        ).fetchone()
+    except duckdb.Error as error:
+        raise Stop(f"{source.label} cannot be read: {_cause(error)}", USAGE) from None
+    if source.reader == CSV:
+        broken += sum(1 for _ in _lines(source.files)) - len(source.files) - whole
+    if broken:
+        first = _first_broken(source.files) if source.reader in (CSV, LINES) else ""
+        warn(
+            "evaluate",
+            f"{source.label}: {count(broken, 'row')} left out, without a play_id or not to be read"
+            + (f"; the first: {first}" if first else ""),
+        )
+
+
+def _lines(files: Sequence[str]) -> Iterator[tuple[str, int, bytes]]:
+    """Lines that are not blank: file, number and content; where a compressed file is cut off, CUT."""
+    for file in files:
+        opener, number = {".gz": gzip.open, ".zst": zstandard.open}.get(Path(file).suffix, open), 0
+        with opener(file, "rb") as lines:
+            try:
+                for number, line in enumerate(lines, 1):
+                    if line.strip():
+                        yield file, number, line
+            except (EOFError, zlib.error, zstandard.ZstdError):
+                yield file, number + 1, CUT
+
+
+def _first_broken(files: Sequence[str]) -> str:
+    """The first line that is no JSON object, or has another number of fields than its file's header."""
+    fields = 0
+    for file, number, line in _lines(files):
+        cause = ""
+        if line is CUT:
+            cause = "cut off"
+        elif _kind(Path(file)) == ".csv":
+            found = len(next(csv.reader([line.decode(errors="replace")])))
+            fields = found if number == 1 else fields
+            if found != fields:
+                cause = f"{count(found, 'field')} where the header has {fields}"
+        else:
+            try:
+                cause = "" if isinstance(json.loads(line), dict) else "not a JSON object"
+            except ValueError as error:
+                cause = f"not JSON ({error})"
+        if cause:
+            return f"{Path(file).name}, line {number}: {cause}"
+    return ""
+
+
+def _cause(error: duckdb.Error) -> str:
+    """What DuckDB says of a file, with the line, without its advice."""
+    said = str(error).split("Possible")[0].split("possible")[0].splitlines()
+    return " ".join(" ".join(line.split()) for line in said if line.strip())[:300]
 
 
 def _kind(file: Path) -> str | None:

@@ -19,7 +19,7 @@ from scripts import close_royalties
 MONTH = date(2026, 1, 1)
 MODELS = (
     "stg_nightshift__closed_months", "stg_nightshift__statements", "stg_nightshift__royalty_pools",
-    "stg_nightshift__royalty_suspense", "int_royalties__closed_months", "int_royalties__recordings",
+    "stg_nightshift__royalty_suspense", "stg_nightshift__judgements", "int_royalties__closed_months", "int_royalties__recordings",
     "int_royalties__split_spans", "int_royalties__split_cuts", "int_royalties__subscribers",
     "int_royalties__recording_values", "int_royalties__terms", "int_royalties__pools", "int_royalties__shares",
     "int_royalties__payees", "int_royalties__lines", "int_royalties__adjustments", "fct_pools", "fct_allocations",

@@ -248,6 +248,11 @@ CASES = {
         value("amount", "9" * 17), rows=1, bad=((3, "amount", DECIMAL_2),)
     ),
     "NaN": Case(value("rate", "NaN"), rows=1, bad=((3, "rate", "not a finite number"),)),
+    "NaN as an amount": Case(value("amount", "NaN"), rows=1, bad=((3, "amount", DECIMAL_2),)),
+    "NaN as an amount in Parquet": Case(
+        parquet(PLAY_ROW.replace("null as price", "case when range = 1 then 'nan'::double else 1.5 end as price")),
+        rows=2, bad=((2, "price", DECIMAL_4),), table="playback.plays",
+    ),
     "1e400": Case(value("rate", "1e400"), rows=1, bad=((3, "rate", "not a finite number"),)),
     "NaN and 1e400 in JSON": Case(
         json_file(plays({}, {}) .replace("null", "NaN", 1).replace("null", "1e400", 1) + plays({})),

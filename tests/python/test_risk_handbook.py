@@ -30,6 +30,16 @@ TRANSACTIONS = """
         select *, cast(TX_FRAUD_SCENARIO > 0 as integer) as TX_FRAUD from told
     ) to '{}' (format parquet)
 """
+# An amount in a thousand is none, another is missing.
+BROKEN = """
+    copy (
+        select * replace (
+            case TRANSACTION_ID % 1000 when 7 then 'nan'::double when 8 then null else TX_AMOUNT::double end
+                as TX_AMOUNT
+        )
+        from '{}'
+    ) to '{}' (format parquet)
+"""
 
 
 def test_a_file_of_others_gives_the_table_of_all_candidates(tmp_path):
@@ -46,5 +56,12 @@ def test_a_file_of_others_gives_the_table_of_all_candidates(tmp_path):
     assert all(0 <= line[measure] <= 1 for line in lines.values() for measure in measures)
     assert lines["nightshift"]["auc_roc"] > 0.9 and lines["nightshift"]["average_precision"] > 0.8
     assert found["ceiling"]["frauds"] > 10 and "ceiling:" in done.stdout
+    broken = tmp_path / "broken.parquet"
+    duckdb.execute(BROKEN.format(file, broken))
+    command[3] = str(broken)
+    done = ran(tmp_path, *command, "--test-week", "2024-05-06", "--only", "nightshift", "--json", str(figures))
+    assert done.returncode == 0 and "22 lines in quarantine: amount: not a decimal" in done.stdout
+    (again,) = json.loads(figures.read_text())["candidates"]
+    assert all(again[measure] > 0.8 * lines["nightshift"][measure] for measure in measures)
     strange = ran(tmp_path, *command, "--test-week", "2025-01-06")
     assert strange.returncode == 2 and "no week 2025-01-06" in strange.stderr

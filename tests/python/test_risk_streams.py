@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -162,6 +164,47 @@ def test_no_file_no_plays_and_no_common_play_are_said(usual, tmp_path):
         strangers = write(tmp_path, [(-1, True, "")], TRUTH, "truth.parquet")
         with pytest.raises(Stop, match="in common"):
             streams.load_truth(connection, streams.Source.find(strangers, connection))
+
+
+def test_raw_files_with_broken_lines_give_the_same_figures_and_say_what_was_left_out(models, usual, tmp_path, capsys):
+    """As a backend ships them: JSON lines, compressed, one cut off, one no JSON, one without a play_id."""
+    plays, truth = world()
+    names = [column.split()[0] for column in PLAYS.split(", ")]
+    lines = [json.dumps({**dict(zip(names, row, strict=True)), "started_at": row[3].isoformat()}) for row in plays]
+    lines[7:7] = ['{"play_id": 9', "\0" * 9, "", '{"account_id": 1}']
+    with gzip.open(tmp_path / "plays.jsonl.gz", "wt") as file:
+        file.write("\n".join(lines) + "\n")
+    answers = [json.dumps({"play_id": a, "is_artificial": b, "habit": c}) for a, b, c in truth]
+    (tmp_path / "truth.ndjson").write_text("\n".join([*answers[:3], "oops", *answers[3:]]))
+    assert measured(models, str(tmp_path / "plays.jsonl.gz"), str(tmp_path / "truth.ndjson")) == usual[1]
+    said = capsys.readouterr().err
+    assert "plays.jsonl.gz: 3 rows left out" in said and "the first: plays.jsonl.gz, line 8: not JSON" in said
+    assert "truth.ndjson: 1 row left out" in said and "truth.ndjson, line 4: not JSON" in said
+
+
+def test_a_csv_with_broken_lines_gives_the_same_figures_and_says_which_is_first(models, usual, tmp_path, capsys):
+    plays, _ = world()
+    shipped = Path(write(tmp_path, plays, PLAYS, "plays.csv"))
+    lines = shipped.read_text().splitlines()
+    shipped.write_text("\n".join([*lines[:2500], "1,2", *lines[2500:], "1,2,3,4,5,6,7,8,9"]) + "\n")
+    assert measured(models, str(shipped), usual[0][1]) == usual[1]
+    said = capsys.readouterr().err
+    assert "plays.csv: 2 rows left out" in said and "plays.csv, line 2501: 2 fields where the header has 8" in said
+
+
+def test_a_file_of_something_else_or_cut_off_is_said(tmp_path, capsys):
+    listed, cut = tmp_path / "list.jsonl", tmp_path / "cut.jsonl.gz"
+    listed.write_text('[1]\n{"play_id": 1}\n')
+    plays, _ = world()
+    names = [column.split()[0] for column in PLAYS.split(", ")]
+    whole = "\n".join(json.dumps({**dict(zip(names, row, strict=True)), "started_at": str(row[3])}) for row in plays)
+    cut.write_bytes(gzip.compress(whole.encode())[:-2000])
+    with duckdb.connect() as connection:
+        with pytest.raises(Stop, match=r"list\.jsonl, line 1: not a JSON object"):
+            streams.Source.find(str(listed), connection)
+        streams.load_plays(connection, streams.Source.find(str(cut), connection))
+    said = capsys.readouterr().err
+    assert re.search(r"1 row left out, .*: cut\.jsonl\.gz, line \d+: cut off", said), said
 
 
 @pytest.mark.nightly

@@ -1,7 +1,7 @@
 {{ config(day='known_on', reads={'int_risk__payments': 241, 'int_risk__labels': 91}) }}
 -- The same features from what had arrived when the payment was made: the rows a model learns from, and is scored on.
--- By the day on which a payment was known here, so that all it can see lies before. What arrives more than late_days late
--- was never known in time; so it looks that much farther back, twice: to a payment reported, and to what was usual then.
+-- By the day on which a payment was known here, so that all it can see lies before. What arrives more than late_days
+-- late was never known in time: it looks that much farther back, to a payment reported and to what was usual then.
 with payments as (
 
     select * from {{ ref('int_risk__payments') }}
