@@ -90,8 +90,11 @@ class Windows:
 
 
 def windows(connection: duckdb.DuckDBPyConnection, cutoff: date) -> Windows:
-    """The last ``GATE_DAYS`` whose labels have settled are kept for the gate; all before is learned from."""
-    first = connection.execute(f"select min(paid_on) from {FEATURES}").fetchone()[0]
+    """The last ``GATE_DAYS`` whose labels have settled are kept for the gate; all before is learned from.
+
+    It begins when payments began to be known here: what came at once as history was not known in time.
+    """
+    first = connection.execute(f"select min(known_on) from {FEATURES}").fetchone()[0]
     if first is None:
         raise Stop("nothing to learn from: there are no payments")
     last = cutoff - timedelta(days=MATURE_DAYS)
@@ -103,7 +106,7 @@ def _check_rows(rows: fraud.Rows, spans: Windows, cutoff: date) -> None:
     if not len(rows):
         raise Stop(
             f"nothing to learn from: on {cutoff} labels have settled for payments up to {spans.trained_to} "
-            f"({MATURE_DAYS} days for labels, {GATE_DAYS} for the gate), and the first payment is of {spans.first}; "
+            f"({MATURE_DAYS} days for labels, {GATE_DAYS} for the gate), and payments are known here since {spans.first}; "
             f"train again from {spans.first + timedelta(days=MATURE_DAYS + GATE_DAYS)} on"
         )
     if len(np.unique(rows.truth)) < 2:

@@ -35,7 +35,7 @@ def make_warehouse(home: Path) -> None:
             "country varchar, paid_at timestamp, knowable_at timestamp);"
             "create table intermediate.int_risk__labels (label_id varchar, payment_id varchar, is_fraud boolean, "
             "known_at timestamp, knowable_at timestamp, known_on date);"
-            "create table intermediate.int_risk__features_as_known (payment_id varchar, account_id varchar, terminal_id varchar, paid_at timestamp, paid_on date, "  # noqa: E501
+            "create table intermediate.int_risk__features_as_known (payment_id varchar, account_id varchar, terminal_id varchar, paid_at timestamp, paid_on date, known_on date, "  # noqa: E501
             + ", ".join(f"{name} double" for name in names)
             + ");"
             "create table risk.fct_payment_scores (payment_id varchar, model_version varchar, account_id varchar, score decimal(9,6), "  # noqa: E501
@@ -47,7 +47,7 @@ def make_warehouse(home: Path) -> None:
         for position in range(number):
             on = FIRST + timedelta(days=int(day[position]))
             payments.append((f"p{position}", on, on, "DE" if position % 2 else "FR", on, on))
-            features.append((f"p{position}", f"a{position % 200}", "t", on, on, *values[position].tolist()))
+            features.append((f"p{position}", f"a{position % 200}", "t", on, on, on, *values[position].tolist()))
             if bad[position]:
                 labels.append((f"c{position}", f"p{position}", True, *[on + timedelta(days=3)] * 3))
         payments.append(("long ago", *[NIGHT - timedelta(days=240)] * 2, "DE", *[NIGHT - timedelta(days=240)] * 2))

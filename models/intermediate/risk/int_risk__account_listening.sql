@@ -1,4 +1,4 @@
-{{ config(day='played_on', reads={'fct_plays': 'day'}) }}
+{{ config(day='played_on', reads={'fct_plays': 'day', 'int_risk__unbroken_listening': 'day'}) }}
 -- What an account hears in a day. What it plays at least three times that day it repeats: a bot repeats nearly all it
 -- plays, a café or a family hardly anything, and who sleeps to music plays one track.
 with per_track as (
@@ -16,6 +16,15 @@ with per_track as (
 
 ),
 
+shares as (
+
+    select
+        *,
+        cast(plays as double) / sum(plays) over (partition by played_on, account_id) as share
+    from per_track
+
+),
+
 of_account as (
 
     select
@@ -26,8 +35,10 @@ of_account as (
         sum(ms_heard) as ms_heard,
         count(*) as tracks,
         max(plays) as plays_of_favourite,
-        sum(case when plays >= 3 then plays else 0 end) as repeated_plays
-    from per_track
+        sum(case when plays >= 3 then plays else 0 end) as repeated_plays,
+        -- each term is rounded before they are added, so that the sum does not depend on their order
+        cast(sum(cast(-share * log2(share) as decimal(18, 9))) as decimal(9, 4)) as track_entropy
+    from shares
     group by played_on, account_id
 
 ),
@@ -57,6 +68,11 @@ select
     places.countries,
     of_account.tracks,
     of_account.plays_of_favourite,
-    of_account.repeated_plays
+    of_account.repeated_plays,
+    of_account.track_entropy,
+    unbroken.ms_without_break
 from of_account
 inner join places on places.played_on = of_account.played_on and places.account_id = of_account.account_id
+inner join {{ ref('int_risk__unbroken_listening') }} as unbroken
+    on unbroken.played_on = of_account.played_on and unbroken.account_id = of_account.account_id
+where {{ stale_days('unbroken.played_on') }}

@@ -31,13 +31,6 @@ on_network as (
 
 ),
 
-at_place as (
-
-    select * from {{ ref('int_risk__place_listening') }}
-    where {{ stale_days('played_on') }}
-
-),
-
 repeated as (
 
     select
@@ -45,6 +38,8 @@ repeated as (
         pushed.track_id,
         plays.account_id,
         max(pushed.repeating_accounts) as repeating_accounts,
+        max(100 * pushed.streams_of_top_country // pushed.streams) as percent_from_one_country,
+        max(pushed.tracks_in_common) as tracks_in_common,
         count(*) as plays
     from {{ ref('int_risk__pushed_tracks') }} as pushed
     inner join plays on plays.played_on = pushed.played_on and plays.track_id = pushed.track_id
@@ -82,15 +77,18 @@ judged as (
         concat(
             '{"account_plays": ', listening.plays,
             ', "accounts_at_place": ', coalesce(on_device.accounts, on_address.accounts, 0),
-            ', "devices": ', listening.devices,
+            ', "devices": ', listening.devices, ', "networks": ', listening.networks,
             ', "hours_heard": ', cast(cast(listening.ms_heard / 3600000.0 as decimal(9, 2)) as varchar),
+            ', "hours_without_break": ',
+            cast(cast(listening.ms_without_break / 3600000.0 as decimal(9, 2)) as varchar),
             ', "in_step": ', coalesce(on_network.streams_in_step, 0),
             ', "listeners_repeating": ', coalesce(repeated.repeating_accounts, 0),
-            ', "networks": ', listening.networks,
+            ', "listeners_tracks_in_common": ', coalesce(repeated.tracks_in_common, 0),
+            ', "percent_from_one_country": ', coalesce(repeated.percent_from_one_country, 0),
             ', "repeated_plays": ', listening.repeated_plays,
             ', "short_streams": ', coalesce(on_network.short_streams, 0),
             ', "streams_on_network": ', coalesce(on_network.streams, 0),
-            ', "tracks": ', listening.tracks, '}'
+            ', "track_entropy": ', listening.track_entropy, ', "tracks": ', listening.tracks, '}'
         ) as evidence_json
     from plays
     inner join listening on listening.played_on = plays.played_on and listening.account_id = plays.account_id
@@ -98,13 +96,15 @@ judged as (
         on on_network.played_on = plays.played_on
         and on_network.account_id = plays.account_id
         and on_network.network_prefix = plays.network_prefix
-    left join at_place as on_device
+    left join {{ ref('int_risk__place_listening') }} as on_device
         on on_device.played_on = plays.played_on
+        and {{ stale_days('on_device.played_on') }}
         and on_device.kind = 'device'
         and on_device.place = plays.device_id
         and on_device.track_id = plays.track_id
-    left join at_place as on_address
+    left join {{ ref('int_risk__place_listening') }} as on_address
         on on_address.played_on = plays.played_on
+        and {{ stale_days('on_address.played_on') }}
         and on_address.kind = 'network'
         and on_address.place = plays.network_prefix
         and on_address.track_id = plays.track_id

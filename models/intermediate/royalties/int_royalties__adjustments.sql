@@ -2,8 +2,7 @@
     reads={
         'int_royalties__lines': 'day', 'int_royalties__pools': 'day', 'stg_nightshift__royalty_pools': 'day',
         'stg_nightshift__royalty_suspense': 'day', 'stg_nightshift__statements': 'whole',
-        'int_royalties__closed_months': 'whole', 'dim_split': 'whole',
-        'stg_nightshift__judgements': 'day', 'int_royalties__recordings': 'sliced'
+        'int_royalties__closed_months': 'whole', 'dim_split': 'whole', 'int_royalties__reinstated': 'day'
     }) }}
 {%- set pool = pool_key() %}
 -- What a closed month would say today less what has been said of it, line by line, and why they differ.
@@ -72,33 +71,13 @@ repaired as (
     inner join closed on splits.known_on > closed.closed_on
     group by splits.recording_id, closed.royalty_month
 ),
-
--- What was given back since the last statements; what is judged on the day of a closing counts from the next night.
-reinstated as (
-    select {{ period('judgements.played_on', 'month') }} as royalty_month, recordings.recording_id
-    from {{ ref('stg_nightshift__judgements') }} as judgements
-    inner join {{ ref('int_royalties__recordings') }} as recordings on recordings.track_id = judgements.track_id
-    where
-        {{ stale_days('judgements.played_on') }}
-        and judgements.verdict = 'reinstated'
-        and judgements.judged_on >= (
-            select max(closings.closed_on) from {{ ref('int_royalties__closed_months') }} as closings
-        )
-    group by {{ period('judgements.played_on', 'month') }}, recordings.recording_id
-),
-
-heard as (
+{% for name, source in [('heard', 'lines'), ('said_heard', 'said')] %}
+{{ name }} as (
     select {{ pool | join(', ') }}, recording_id, max(streams) as streams
-    from lines
+    from {{ source }}
     group by {{ pool | join(', ') }}, recording_id
-),
-
-said_heard as (
-    select {{ pool | join(', ') }}, recording_id, max(streams) as streams
-    from said
-    group by {{ pool | join(', ') }}, recording_id
-)
-
+){{ ',' if not loop.last }}
+{% endfor %}
 select
     {%- for column in pool + ['recording_id', 'rights_holder_id'] %}
     differences.{{ column }},
@@ -112,9 +91,8 @@ select
         when repaired.recording_id is not null and (differences.is_new or differences.is_gone)
             then 'split corrected'
         when differences.is_gone and heard.recording_id is not null then 'in suspense since its split changed'
-        when coalesce(heard.streams, 0) > coalesce(said_heard.streams, 0) and reinstated.recording_id is not null
-            then 'plays reinstated by an appeal'
-        when coalesce(heard.streams, 0) > coalesce(said_heard.streams, 0) then 'late plays'
+        when coalesce(heard.streams, 0) > coalesce(said_heard.streams, 0)
+            then case when reinstated.plays > 0 then 'plays reinstated by an appeal' else 'late plays' end
         when coalesce(heard.streams, 0) < coalesce(said_heard.streams, 0)
             then 'plays judged artificial or withdrawn'
         when repaired.recording_id is not null then 'split corrected'
@@ -133,6 +111,7 @@ left join heard on {{ same('heard', 'differences', pool + ['recording_id']) }}
 left join said_heard on {{ same('said_heard', 'differences', pool + ['recording_id']) }}
 left join {{ ref('stg_nightshift__royalty_pools') }} as as_closed on {{ same('as_closed', 'differences', pool) }}
 left join {{ ref('int_royalties__pools') }} as pools on {{ same('pools', 'differences', pool) }}
-left join reinstated on {{ same('reinstated', 'differences', ['recording_id', 'royalty_month']) }}
+left join {{ ref('int_royalties__reinstated') }} as reinstated
+    on {{ same('reinstated', 'differences', ['recording_id', 'royalty_month']) }}
 left join repaired on {{ same('repaired', 'differences', ['recording_id', 'royalty_month']) }}
 where differences.streams <> 0 or differences.line_cents <> 0
