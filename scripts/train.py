@@ -106,7 +106,7 @@ def _check_rows(rows: fraud.Rows, spans: Windows, cutoff: date) -> None:
     if not len(rows):
         raise Stop(
             f"nothing to learn from: on {cutoff} labels have settled for payments up to {spans.trained_to} "
-            f"({MATURE_DAYS} days for labels, {GATE_DAYS} for the gate), and payments are known here since {spans.first}; "
+            f"({MATURE_DAYS} days for labels, {GATE_DAYS} for the gate), and payments are known since {spans.first}; "
             f"train again from {spans.first + timedelta(days=MATURE_DAYS + GATE_DAYS)} on"
         )
     if len(np.unique(rows.truth)) < 2:
