@@ -19,7 +19,8 @@ from royalty_world import MONTH, Royalties, example
 FEBRUARY = dt.date(2026, 2, 1)
 DAY = dt.date(2026, 1, 10)
 RULES = (
-    "streaming_rules", "stg_playback__plays", "fct_plays", "int_risk__account_listening", "int_risk__network_listening",
+    "streaming_rules", "stg_playback__plays", "fct_plays", "int_risk__unbroken_listening", "int_risk__account_listening",
+    "int_risk__network_listening",
     "int_risk__place_listening", "int_risk__track_listening", "int_risk__pushed_tracks", "int_risk__suspicious_plays",
 )  # fmt: skip
 JUDGED = (
