@@ -75,6 +75,7 @@ POINTS: dict[str, str] = {
     "hour:before-rename": "the edition is whole, under its hidden name",
     "hour:before-link": "it has its name, readers see the hour before",
     "hour:before-commit": "readers see it, the landing does not know",
+    "hour:before-record": "the edition waits beside the hour's warehouse to be landed",
     "hour:after-commit": "the landing knows",
     "judge:before-commit": "verdicts are reached",
     "judge:after-commit": "verdicts have landed",

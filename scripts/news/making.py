@@ -178,6 +178,7 @@ def put_on_record(wanted: datetime, rows: list[dict[str, Any]], final: Path) -> 
                 "from ops.ledger group by domain",
                 [f"{wanted:%Y-%m-%dT%H}"],
             )
+    fault_point("hour:before-record")
     for path in sorted(place.glob("*.json")):
         hour = datetime.strptime(path.name[:13], "%Y-%m-%dT%H")
         try:

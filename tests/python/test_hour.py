@@ -124,6 +124,15 @@ def test_killed_anywhere_and_run_again(in_order, tmp_path):
     assert seen(tmp_path) == in_order
 
 
+def test_what_readers_saw_is_put_on_record_though_the_hour_died_before_it(tmp_path):
+    for number in range(2):
+        ship(tmp_path, number)
+    assert hour(tmp_path, 0, NIGHTSHIFT_FAULT="hour:before-record") != 0
+    assert recorded(tmp_path) == set()
+    hour(tmp_path, 1)
+    assert recorded(tmp_path) == {FIRST, FIRST + timedelta(hours=1)}
+
+
 def test_neither_an_hour_nor_a_night_waits_for_the_other(in_order, tmp_path, monkeypatch):
     monkeypatch.setenv("NIGHTSHIFT_HOME", str(tmp_path))
     for number in range(3):
@@ -150,6 +159,8 @@ def test_neither_an_hour_nor_a_night_waits_for_the_other(in_order, tmp_path, mon
 def recorded(home: Path) -> set[datetime]:
     """The hours whose headlines are on record."""
     files = [str(path) for path in home.glob("landing/nightshift/editions/*/*/*.parquet")]
+    if not files:
+        return set()
     return {at for (at,) in duckdb.execute("select distinct published_at from read_parquet($1)", [files]).fetchall()}
 
 
