@@ -1,5 +1,6 @@
 {{ config(day='played_on', reads={'int_risk__track_listening': 21, 'fct_plays': 'day'}) }}
 -- Tracks that a few accounts suddenly play over and over. A lullaby is played like that every night: it does not rise.
+-- While there is no past to rise from, only what comes from one country, by listeners who share nothing else, counts.
 with listening as (
 
     select * from {{ ref('int_risk__track_listening') }}
@@ -14,7 +15,11 @@ compared as (
         max(streams) over (
             partition by track_id order by played_on
             range between interval '20 days' preceding and interval '7 days' preceding
-        ) as best_day_before
+        ) as best_day_before,
+        min(played_on) over (
+            order by played_on
+            range between interval '20 days' preceding and interval '7 days' preceding
+        ) as past_from
     from listening
 
 ),
@@ -88,3 +93,9 @@ select
     coalesce(in_common.tracks, 0) as tracks_in_common
 from pushed
 left join in_common on in_common.played_on = pushed.played_on and in_common.track_id = pushed.track_id
+where
+    pushed.past_from <= pushed.played_on - 18
+    or (
+        pushed.streams_of_top_country >= {{ rule_threshold('pushed_track', 'one_country') }} * pushed.streams
+        and coalesce(in_common.tracks, 0) <= {{ rule_threshold('pushed_track', 'in_common') }}
+    )
