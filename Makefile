@@ -5,7 +5,7 @@ PY := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 UV := $(PY) -m uv pip install --quiet --python $(PY) --require-hashes
 
-.PHONY: chaos ci dashboard superset night hour nights plan status test test-nightly test-on-demand bench lint docs pictures clean env env-test postgres
+.PHONY: chaos ci dashboard superset night hour nights plan status test test-nightly test-on-demand bench lint docs pictures clean env env-test postgres chromium
 .DEFAULT_GOAL := night
 
 # The environment is exactly the lock file; tests need a few packages more.
@@ -31,6 +31,12 @@ postgres:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
 	{ test $$(id -u) = 0 && apt-get -qq update && apt-get -qq install -y --no-install-recommends postgresql; } >/dev/null 2>&1 || \
 	echo "No PostgreSQL server here, and it could not be installed; its tests are left out (Debian: apt-get install postgresql)" >&2
+
+# Pages are looked at in a real browser by the longer tests.
+chromium:
+	@command -v chromium >/dev/null || \
+	{ test $$(id -u) = 0 && apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core; } >/dev/null 2>&1 || \
+	echo "No Chromium here, and it could not be installed; the tests of pages will fail (Debian: apt-get install chromium)" >&2
 
 night: env
 	@./nightshift night --sample
@@ -80,10 +86,10 @@ clean: env
 test: env-test
 	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-test-nightly: env-test
+test-nightly: env-test chromium
 	$(PY) -m pytest -m nightly
 
-test-on-demand: env-test .venv-superset/installed
+test-on-demand: env-test chromium .venv-superset/installed
 	$(PY) -m pytest -m on_demand
 
 # What a branch changes, for a colleague to read: target/ci/review.md (AGAINST=origin/main: the branch it is for).
