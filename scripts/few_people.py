@@ -53,7 +53,7 @@ def decided(relation: str, columns: Sequence[str], rule: dict[str, Any]) -> str:
     total, *parts = rule.get("parts", [None])
     within = ", ".join(f'"{column}"' for column in rule["within"])
     order = ", ".join(f'"{column}"' for column in columns if column not in counts and column not in measures)
-    small = ", ".join(f'"{count}" between 1 and {FEW - 1} as "small {count}"' for count in counts)
+    small = ", ".join(f'coalesce("{count}" between 1 and {FEW - 1}, false) as "small {count}"' for count in counts)
     groups = ", ".join(
         f'count(*) filter ("small {count}") over (partition by {within}) as "hidden {count}", '
         f'{_together(rule, count)}("{count}") filter ("small {count}") over (partition by {within}) '

@@ -13,29 +13,36 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from mail_server import Server
 
 from scripts.published import RECORD
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = ("", "revenue", "listening", "artists", "discovery", "risk", "news", "health")
 WIDTHS = ((1366, 900), (390, 844))
-pytestmark = pytest.mark.nightly
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1800)]
 
 
-def nightshift(home: Path, *arguments: str) -> None:
+def nightshift(home: Path, *arguments: str, **settings: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "scripts.nightshift", *arguments],
-        cwd=ROOT, env={**os.environ, "NIGHTSHIFT_HOME": str(home)}, capture_output=True, text=True,
+        cwd=ROOT, env={**os.environ, "NIGHTSHIFT_HOME": str(home), **settings}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A small business, published up to its next to last day."""
+    """A small business with headlines, mails and judged plays, published up to its next to last day."""
     found = tmp_path_factory.mktemp("dashboard")
-    nightshift(found, "simulate", "--days", "36", "--members", "400", "--plays-per-day", "800", "--seed", "3")
-    nightshift(found, "night", "--on", "2026-01-04")
+    nightshift(found, "simulate", "--days", "38", "--members", "400", "--plays-per-day", "800", "--seed", "3")
+    nightshift(found, "night", "--on", "2026-01-05")
+    nightshift(found, "judge")
+    nightshift(found, "hour", "--at", "2026-01-05T10:00Z")
+    with Server(found) as server:
+        nightshift(found, "deliver", "--at", "2026-01-06T08:30", NIGHTSHIFT_SMTP=server.address)
+        assert server.count() > 50
+    nightshift(found, "night", "--on", "2026-01-06")
     return found
 
 
@@ -79,13 +86,17 @@ def browser():
 
 
 def settled(page) -> None:
-    """Waits until the app has drawn everything."""
+    """Waits until the app has drawn everything: a page that fetches its charts shows grey bars, and one whose filters
+    are put into the address runs once more.
+    """
     page.wait_for_selector("h1", timeout=120_000)
-    page.wait_for_function(
-        "() => !document.querySelector('[data-testid=stStatusWidget]')"
-        " && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'",
-        timeout=120_000,
-    )
+    for _ in range(2):
+        page.wait_for_timeout(300)
+        page.wait_for_function(
+            "() => !document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton]')"
+            " && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'",
+            timeout=120_000,
+        )
 
 
 def wrong(message) -> bool:
@@ -174,6 +185,19 @@ def test_data_health_tells_of_runs_tests_freshness_and_quarantine(browser, addre
     page.close()
 
 
+def test_what_comes_of_headlines_mails_and_judgements_is_shown(browser, address):
+    page = browser.new_page(viewport={"width": 1366, "height": 900})
+    for name, headings in {
+        "news": ("The newest edition, world", "What came of them", "Who is written to next"),
+        "risk": ("Streams taken out",),
+    }.items():
+        page.goto(f"{address}/{name}")
+        settled(page)
+        for heading in headings:
+            assert page.get_by_text(heading, exact=True).count() == 1, heading
+    page.close()
+
+
 def test_a_view_can_be_sent_to_a_colleague(browser, address):
     page = browser.new_page(viewport={"width": 1366, "height": 900})
     page.goto(f"{address}/listening?days=7&to=2026-01-02&country=DE")
@@ -218,10 +242,10 @@ def test_an_open_page_shows_the_new_night_at_the_next_view(browser, address, hom
     page = browser.new_page(viewport={"width": 1366, "height": 900})
     page.goto(f"{address}/health")
     settled(page)
-    assert page.get_by_text("Night 2026-01-04-1").count() == 1
-    nightshift(home, "night", "--on", "2026-01-05")
+    assert page.get_by_text("Night 2026-01-06-1").count() == 1
+    nightshift(home, "night", "--on", "2026-01-07")
     page.get_by_placeholder("churn, royalty, listeners …").fill("churn")
     page.keyboard.press("Enter")
-    page.wait_for_selector("text=Night 2026-01-05-1", timeout=120_000)
+    page.wait_for_selector("text=Night 2026-01-07-1", timeout=120_000)
     assert page.locator("[data-testid=stException]").count() == 0
     page.close()

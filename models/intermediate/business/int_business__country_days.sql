@@ -86,7 +86,9 @@ select
         'ended', 'plays', 'streams', 'streams_recommendation', 'ms_played', 'searches', 'searches_without_result',
         'payments', 'payments_declined',
     ] %}
-    cast(sum(case when measure = '{{ measure }}' then amount else 0 end) as bigint)
+    {#- Members of a day of which nothing is known are unknown, what happened to nobody is 0. #}
+    cast(sum(case when measure = '{{ measure }}' then amount
+            {{- '' if measure in ('members', 'in_trial', 'paying') else ' else 0' }} end) as bigint)
         as {{ measure }}{{ ',' if not loop.last }}
 
 {%- endfor %}

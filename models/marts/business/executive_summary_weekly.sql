@@ -19,9 +19,9 @@ sums as (
         max(last_on) as last_on,
         sum(net_euro_cents) as net_euro_cents,
         sum(advertising_euro_cents) as advertising_euro_cents,
-        cast(sum(case when day = last_on then members else 0 end) as bigint) as members,
-        cast(sum(case when day = last_on then in_trial else 0 end) as bigint) as in_trial,
-        cast(sum(case when day = last_on then paying else 0 end) as bigint) as paying_members,
+        cast(sum(case when day = last_on then coalesce(members, 0) else 0 end) as bigint) as members,
+        cast(sum(case when day = last_on then coalesce(in_trial, 0) else 0 end) as bigint) as in_trial,
+        cast(sum(case when day = last_on then coalesce(paying, 0) else 0 end) as bigint) as paying_members,
         cast(sum(trials_started) as bigint) as trials_started,
         cast(sum(started) as bigint) as started,
         cast(sum(ended) as bigint) as ended,
@@ -35,6 +35,12 @@ sums as (
         cast(sum(payments_declined) as bigint) as payments_declined
     from days
     group by week, country
+
+),
+
+known as (
+
+    select distinct day from days where members is not null
 
 ),
 
@@ -52,9 +58,9 @@ select
     sums.last_on,
     {{ from_cents('sums.net_euro_cents') }} as net_revenue_eur,
     {{ from_cents('sums.advertising_euro_cents') }} as advertising_revenue_eur,
-    sums.members,
-    sums.in_trial,
-    sums.paying_members,
+    case when known.day is not null then sums.members end as members,
+    case when known.day is not null then sums.in_trial end as in_trial,
+    case when known.day is not null then sums.paying_members end as paying_members,
     sums.trials_started,
     sums.started,
     sums.ended,
@@ -62,13 +68,14 @@ select
     sums.streams,
     sums.streams_recommendation,
     {{ from_cents(rounded_quotient('sums.ms_played', 36000)) }} as listening_hours,
-    coalesce(listeners.listeners_7_days, 0) as listeners_7_days,
-    coalesce(listeners.listeners_28_days, 0) as listeners_28_days,
+    case when known.day is not null then coalesce(listeners.listeners_7_days, 0) end as listeners_7_days,
+    case when known.day is not null then coalesce(listeners.listeners_28_days, 0) end as listeners_28_days,
     sums.searches,
     sums.searches_without_result,
     sums.payments,
     sums.payments_declined
 from sums
+left join known on known.day = sums.last_on
 left join listeners
     on listeners.day = sums.last_on
     and listeners.country = sums.country

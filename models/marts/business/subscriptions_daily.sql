@@ -44,15 +44,18 @@ held as (
 events as (
 
     select
-        occurred_on as day,
-        country,
-        plan_code,
-        count(case when event = 'trial_started' then 1 end) as trials_started,
-        count(case when event in ('started', 'reactivated') then 1 end) as started,
-        count(case when event in ('cancelled', 'lapsed') then 1 end) as ended
-    from {{ ref('fct_subscription_events') }}
-    where {{ stale_days('occurred_on') }}
-    group by occurred_on, country, plan_code
+        events.occurred_on as day,
+        events.country,
+        events.plan_code,
+        -- Who holds what is told from the first day of listening on; before it nobody knows, which is not nobody.
+        max(case when days.day is not null then 0 end) as none_held,
+        count(case when events.event = 'trial_started' then 1 end) as trials_started,
+        count(case when events.event in ('started', 'reactivated') then 1 end) as started,
+        count(case when events.event in ('cancelled', 'lapsed') then 1 end) as ended
+    from {{ ref('fct_subscription_events') }} as events
+    left join days on days.day = events.occurred_on
+    where {{ stale_days('events.occurred_on') }}
+    group by events.occurred_on, events.country, events.plan_code
 
 )
 
@@ -60,12 +63,12 @@ select
     coalesce(held.day, events.day) as day,
     coalesce(held.country, events.country) as country,
     coalesce(held.plan_code, events.plan_code) as plan_code,
-    coalesce(held.members, 0) as members,
-    coalesce(held.in_trial, 0) as in_trial,
-    coalesce(held.active, 0) as active,
-    coalesce(held.paused, 0) as paused,
-    coalesce(held.past_due, 0) as past_due,
-    coalesce(held.listening, 0) as listening,
+    coalesce(held.members, events.none_held) as members,
+    coalesce(held.in_trial, events.none_held) as in_trial,
+    coalesce(held.active, events.none_held) as active,
+    coalesce(held.paused, events.none_held) as paused,
+    coalesce(held.past_due, events.none_held) as past_due,
+    coalesce(held.listening, events.none_held) as listening,
     coalesce(events.trials_started, 0) as trials_started,
     coalesce(events.started, 0) as started,
     coalesce(events.ended, 0) as ended
