@@ -78,17 +78,18 @@ with measures as (
 
 )
 
+-- Members of a day of which nothing is known are unknown; what happened to nobody is 0.
 select
     day,
     coalesce(country, 'ZZ') as country,
+    {%- for measure in ['members', 'in_trial', 'paying'] %}
+    cast(sum(case when measure = '{{ measure }}' then amount end) as bigint) as {{ measure }},
+    {%- endfor %}
     {%- for measure in [
-        'net_euro_cents', 'advertising_euro_cents', 'members', 'in_trial', 'paying', 'trials_started', 'started',
-        'ended', 'plays', 'streams', 'streams_recommendation', 'ms_played', 'searches', 'searches_without_result',
-        'payments', 'payments_declined',
+        'net_euro_cents', 'advertising_euro_cents', 'trials_started', 'started', 'ended', 'plays', 'streams',
+        'streams_recommendation', 'ms_played', 'searches', 'searches_without_result', 'payments', 'payments_declined',
     ] %}
-    {#- Members of a day of which nothing is known are unknown, what happened to nobody is 0. #}
-    cast(sum(case when measure = '{{ measure }}' then amount
-            {{- '' if measure in ('members', 'in_trial', 'paying') else ' else 0' }} end) as bigint)
+    cast(sum(case when measure = '{{ measure }}' then amount else 0 end) as bigint)
         as {{ measure }}{{ ',' if not loop.last }}
 
 {%- endfor %}

@@ -40,7 +40,8 @@ sums as (
 
 known as (
 
-    select distinct day from days where members is not null
+    select distinct day from days
+    where members is not null
 
 ),
 

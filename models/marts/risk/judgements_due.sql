@@ -1,6 +1,6 @@
 {{ config(day='played_on', reads={
     'int_risk__suspicious_plays': 'day', 'stg_nightshift__judgements': 'day', 'fct_plays': 'day',
-    'stg_support__streaming_appeals': 'whole', 'dim_track': 'whole'}) }}
+    'int_risk__appealed_days': 'day', 'dim_track_history': 'sliced'}) }}
 -- Should be minus judged: a play is judged once, whatever the rules say of it later; an appeal takes that back once.
 with verdicts as (
 
@@ -52,16 +52,16 @@ to_reinstate as (
         cast(null as varchar) as evidence_json
     from {{ ref('fct_plays') }} as plays
     inner join verdicts on verdicts.played_on = plays.played_on and verdicts.play_id = plays.play_id
-    inner join {{ ref('dim_track') }} as tracks on tracks.track_id = plays.track_id
-    inner join {{ ref('stg_support__streaming_appeals') }} as appeals
-        on appeals.artist_id = tracks.artist_id
+    inner join {{ ref('dim_track_history') }} as tracks
+        on tracks.track_id = plays.track_id
+        and {{ valid_on('tracks', 'plays.played_on') }}
+    inner join {{ ref('int_risk__appealed_days') }} as appeals
+        on appeals.played_on = plays.played_on
+        and appeals.artist_id = tracks.artist_id
         and (appeals.track_id is null or appeals.track_id = plays.track_id)
         and (appeals.account_id is null or appeals.account_id = plays.account_id)
-        and plays.played_on >= appeals.plays_from
-        and plays.played_on <= appeals.plays_to
     where
         {{ stale_days('plays.played_on') }}
-        and appeals.verdict = 'reinstated'
         and verdicts.was_judged = 1
         and verdicts.was_reinstated = 0
     group by plays.play_id, plays.played_on, plays.account_id, plays.track_id
