@@ -82,9 +82,9 @@ with measures as (
 select
     day,
     coalesce(country, 'ZZ') as country,
-    {%- for measure in ['members', 'in_trial', 'paying'] %}
-    cast(sum(case when measure = '{{ measure }}' then amount end) as bigint) as {{ measure }},
-    {%- endfor %}
+    cast(sum(case when measure = 'members' then amount end) as bigint) as members,
+    cast(sum(case when measure = 'in_trial' then amount end) as bigint) as in_trial,
+    cast(sum(case when measure = 'paying' then amount end) as bigint) as paying,
     {%- for measure in [
         'net_euro_cents', 'advertising_euro_cents', 'trials_started', 'started', 'ended', 'plays', 'streams',
         'streams_recommendation', 'ms_played', 'searches', 'searches_without_result', 'payments', 'payments_declined',
