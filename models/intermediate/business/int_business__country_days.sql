@@ -87,11 +87,10 @@ select
     cast(sum(case when measure = 'paying' then amount end) as bigint) as paying,
     {%- for measure in [
         'net_euro_cents', 'advertising_euro_cents', 'trials_started', 'started', 'ended', 'plays', 'streams',
-        'streams_recommendation', 'ms_played', 'searches', 'searches_without_result', 'payments', 'payments_declined',
+        'streams_recommendation', 'ms_played', 'searches', 'searches_without_result', 'payments',
     ] %}
-    cast(sum(case when measure = '{{ measure }}' then amount else 0 end) as bigint)
-        as {{ measure }}{{ ',' if not loop.last }}
-
-{%- endfor %}
+    cast(sum(case when measure = '{{ measure }}' then amount else 0 end) as bigint) as {{ measure }},
+    {%- endfor %}
+    cast(sum(case when measure = 'payments_declined' then amount else 0 end) as bigint) as payments_declined
 from measures
 group by day, coalesce(country, 'ZZ')
