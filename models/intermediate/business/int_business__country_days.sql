@@ -82,15 +82,15 @@ with measures as (
 select
     day,
     coalesce(country, 'ZZ') as country,
-    {%- for measure, of_nobody in [
-        ('net_euro_cents', '0'), ('advertising_euro_cents', '0'), ('members', 'null'), ('in_trial', 'null'),
-        ('paying', 'null'), ('trials_started', '0'), ('started', '0'), ('ended', '0'), ('plays', '0'), ('streams', '0'),
-        ('streams_recommendation', '0'), ('ms_played', '0'), ('searches', '0'), ('searches_without_result', '0'),
-        ('payments', '0'), ('payments_declined', '0'),
+    {%- for measure in ['members', 'in_trial', 'paying'] %}
+        cast(sum(case when measure = '{{ measure }}' then amount end) as bigint) as {{ measure }},
+    {%- endfor %}
+    {%- for measure in [
+        'net_euro_cents', 'advertising_euro_cents', 'trials_started', 'started', 'ended', 'plays', 'streams',
+        'streams_recommendation', 'ms_played', 'searches', 'searches_without_result', 'payments',
     ] %}
-    cast(sum(case when measure = '{{ measure }}' then amount else {{ of_nobody }} end) as bigint)
-        as {{ measure }}{{ ',' if not loop.last }}
-
-{%- endfor %}
+        cast(sum(case when measure = '{{ measure }}' then amount else 0 end) as bigint) as {{ measure }},
+    {%- endfor %}
+    cast(sum(case when measure = 'payments_declined' then amount else 0 end) as bigint) as payments_declined
 from measures
 group by day, coalesce(country, 'ZZ')
