@@ -160,7 +160,7 @@ def test_a_number_is_defined_compared_and_taken_away_by_keyboard(browser, addres
     page = browser.new_page(viewport={"width": 1366, "height": 900})
     page.goto(f"{address}/listening?days=7&to=2026-01-02")
     settled(page)
-    assert page.get_by_text("27 Dec 2025 – 2 Jan 2026 beside 20 Dec 2025 – 26 Dec 2025").count() == 1
+    assert page.get_by_text("27 Dec 2025 – 2 Jan 2026 beside 20 Dec – 26 Dec 2025").count() == 1
     assert page.locator("[data-testid=stMetricDelta]").count() == 4
     page.get_by_role("button", name="Data", exact=True).first.focus()
     page.keyboard.press("Enter")
