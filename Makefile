@@ -96,13 +96,22 @@ test-on-demand: env-test chromium .venv-superset/installed
 ci: env-test
 	@./nightshift ci --against $(or $(AGAINST),main)
 
-# What it costs; docs/performance.md says what came out here.
+# What it costs, a night long; docs/performance.md says what came out here.
 bench: env
 	$(PY) -m scripts.bench.simulate
 	$(PY) -m scripts.bench.land --threads 1 --threads 2
 	$(PY) -m scripts.bench.nights
 	$(PY) -m scripts.bench.finance
+	$(PY) -m scripts.bench.royalties --plays 3000000 --listeners 20000 --recordings 300000
+	$(PY) -m scripts.bench.search
+	$(PY) -m scripts.bench.recommend
 	$(PY) -m scripts.bench.fraud_features --keep
+	$(PY) -m scripts.bench.hours
+	$(PY) -m scripts.bench.headlines
+	$(PY) -m scripts.bench.emails --mails 200000 --members 2000000
+	$(PY) -m scripts.bench.questions --keep
+	$(PY) -m scripts.bench.reach --listeners 1000000
+	$(PY) -m scripts.bench.year
 	$(PY) -m scripts.bench.page --write
 
 lint: env-test
