@@ -110,7 +110,7 @@ class World:
             for column, value, told in zip(columns, was, seen, strict=True):
                 if value is not None:
                     self.true[table.name, row, column] = float(value)
-                    self.people[table.name, row, column] = float(people[table.counted_by[column]])
+                    self.people[table.name, row, column] = float(people[table.counted_by[column]] or 0)
                     if told is not None:
                         self.public[table.name, row, column] = float(told)
 
