@@ -25,7 +25,7 @@ RULES = (
 )  # fmt: skip
 JUDGED = (
     "stg_nightshift__judgements", "artificial_plays", "int_plays_counted", "stg_support__streaming_appeals",
-    "judgements_due", "int_royalties__daily_streams",
+    "int_risk__appealed_days", "judgements_due", "int_royalties__daily_streams",
 )  # fmt: skip
 WITHOUT = {"h1": "6.32", "h2": "4.26", "h3": "1.36", "h4": "1.06"}
 WITH = {"h1": "4.21", "h2": "2.46", "h3": "0.79", "h4": "5.54"}
@@ -55,6 +55,9 @@ class Label(Royalties):
         )
         tracks = [(*row, None, None, "band" if row[0] == "r4" else "others", None) for row in self.world.tracks]
         self.connection.executemany(f"insert into core.dim_track values ({', '.join('?' * 9)})", tracks)
+        self.connection.execute(
+            "create view core.dim_track_history as select *, date '2020-01-01' as valid_from, cast(null as date) as valid_to from core.dim_track"
+        )
         self.connection.execute(
             "create or replace table seeds.streaming_rules as select rule, threshold, value from read_csv('seeds/streaming_rules.csv')"
         )
