@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from datetime import date, timedelta
 
 import duckdb
@@ -80,7 +81,7 @@ class Shop:
 
     def orders_of(self, day: date) -> int:
         number = (day - FIRST).days
-        noise = hash((self.seed, number, "noise")) % 1000 / 1000 - 0.5
+        noise = random.Random(f"{self.seed} {number}").random() - 0.5
         return round(2000 * (1.4 if day.weekday() >= 5 else 1) * math.exp(0.004 * number) * (1 + 0.1 * noise))
 
     def ship(self, day: date, orders="select * from made", stock="select * from made", content=None):
