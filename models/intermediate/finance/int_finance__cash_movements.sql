@@ -7,7 +7,8 @@ with moved as (
 
     select *
     from {{ ref('int_finance__cash_moved') }}
-    where {{ stale_days('began_on', lookback=var('deferral_days')) }}
+    where
+        {{ stale_days('began_on', lookback=var('deferral_days')) }}
         and moved_on >= began_on
         and moved_on < {{ add_periods('began_on', var('deferral_days'), 'day') }}
 

@@ -29,7 +29,8 @@ with on_lines as (
         on lines.invoice_line_id = credits.invoice_line_id
         and credits.credited_on >= lines.issued_on
         and credits.credited_on < {{ add_periods('lines.issued_on', var('deferral_days'), 'day') }}
-    where {{ stale_days('credits.credited_on', lookback=var('deferral_days')) }}
+    where
+        {{ stale_days('credits.credited_on', lookback=var('deferral_days')) }}
         and {{ stale_days('lines.issued_on', lookback=var('deferral_days')) }}
 
 ),

@@ -13,7 +13,8 @@ with per_day as (
         on calendar.day >= rates.valid_from
         and (calendar.day < rates.valid_to or rates.valid_to is null)
         and calendar.day < {{ add_periods('rates.valid_from', var('rate_reach_days'), 'day') }}
-    where rates.currency <> {{ reporting_currency() }} and rates.units_per_euro > 0
+    where
+        rates.currency <> {{ reporting_currency() }} and rates.units_per_euro > 0
         and calendar.day >= (select min(books.opened_on) from {{ ref('books') }} as books)
 
 ),

@@ -1,4 +1,6 @@
-{{ config(access='public', day='issued_on', reads={'fct_invoice_lines': 'day', 'int_finance__exchange_rates': 'sliced'}) }}
+{{ config(access='public', day='issued_on', reads={
+    'fct_invoice_lines': 'day',
+    'int_finance__exchange_rates': 'sliced'}) }}
 with lines as (
 
     select *

@@ -27,7 +27,8 @@ in_service as (
         ) as newest_first
     from days
     inner join {{ ref('int_finance__invoiced_lines') }} as lines on lines.invoice_line_id = days.invoice_line_id
-    where days.recognised_on = days.last_on
+    where
+        days.recognised_on = days.last_on
         and lines.kind = 'subscription'
         and {{ stale_days('lines.issued_on', lookback=15) }}
 

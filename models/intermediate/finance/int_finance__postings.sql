@@ -21,7 +21,7 @@ matched as (
         coalesce(events.exchange_rate, {{ rate_of('events.currency', 'rates') }}) as rate_found,
         case rules.amount_column
             {%- for column in event_amounts() if column != 'exchange_amount' %}
-            when '{{ column }}' then events.{{ column }}
+                when '{{ column }}' then events.{{ column }}
             {%- endfor %}
             else 0
         end as amount,
@@ -67,13 +67,14 @@ final as (
         plan_code,
         country,
         currency,
-        case
-            when rate_found is null
-                then cast({{ fail_with("concat('no exchange rate for ', coalesce(currency, '(no currency)'), ' on ',
+        coalesce(
+            rate_found,
+            cast(
+                {{ fail_with("concat('no exchange rate for ', coalesce(currency, '(no currency)'), ' on ',
                     cast(occurred_on as " ~ dbt.type_string() ~ "), ' (', source_table, ' ', source_key, ')')") }}
-                    as decimal(18, 8))
-            else rate_found
-        end as exchange_rate,
+                as decimal(18, 8)
+            )
+        ) as exchange_rate,
         debit_account,
         credit_account,
         cast(coalesce(amount, 0) as decimal(18, 2)) as amount,

@@ -7,7 +7,8 @@ with months as (
         cast(date_trunc('month', calendar.day) as date) as month,
         calendar.day as month_end
     from {{ calendar() }} as calendar
-    where calendar.day
+    where
+        calendar.day
         = {{ add_periods(add_periods("cast(date_trunc('month', calendar.day) as date)", 1, 'month'), -1, 'day') }}
         and calendar.day >= (select min(moves.occurred_on) from {{ ref('int_finance__foreign_moves') }} as moves)
         and calendar.day <= (select max(rates.rated_on) from {{ ref('int_finance__exchange_rates') }} as rates)
@@ -113,9 +114,8 @@ final as (
         md5(concat(
             cast(signed_difference as {{ dbt.type_string() }}), ' ', cast(exchange_rate as {{ dbt.type_string() }})
         )) as content_hash,
-        cast(row_number() over (
-            partition by source_key
-            order by reporting_amount_moved desc) as integer
+        cast(
+            row_number() over (partition by source_key order by reporting_amount_moved desc) as integer
         ) as line_number,
         posted_account as account_code,
         cast(0 as decimal(18, 2)) as amount,

@@ -42,7 +42,8 @@ earned as (
     from days
     inner join terms on days.recognised_on >= terms.first_on and days.recognised_on <= terms.last_on
     left join ends on ends.invoice_line_id = terms.invoice_line_id
-    where (days.recognised_on < ends.ends_on or ends.ends_on is null)
+    where
+        (days.recognised_on < ends.ends_on or ends.ends_on is null)
         and days.recognised_on < {{ add_periods('terms.counts_from', var('deferral_days'), 'day') }}
 
 ),

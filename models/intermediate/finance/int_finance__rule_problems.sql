@@ -48,7 +48,8 @@ problems as (
     select
         'seeds/posting_rules.csv' as file,
         sides.line_number,
-        concat('no ', side, ' account ', sides.account_code, ' in seeds/accounts.csv while the rule holds') as problem
+        concat('no ', sides.side, ' account ', sides.account_code, ' in seeds/accounts.csv while the rule holds')
+            as problem
     from sides
     left join accounts
         on accounts.account_code = sides.account_code
@@ -69,14 +70,20 @@ problems as (
         concat('no amount ', coalesce(amount_column, '(empty)'), '; there are {{ event_amounts() | join(", ") }}')
             as problem
     from rules
-    where coalesce(amount_column, '') not in ('{{ event_amounts() | join("', '") }}')
+    where
+        coalesce(amount_column, '') not in (
+            {%- for column in event_amounts() %}
+                '{{ column }}'{{ ',' if not loop.last }}
+            {%- endfor %}
+        )
     union all
     select
         'seeds/posting_rules.csv' as file,
         line_number,
         concat('condition "', condition, '" is not: kind, plan_code, country or currency = (or !=) a value') as problem
     from rules
-    where condition <> ''
+    where
+        condition <> ''
         and not (
             split_part(condition, ' ', 1) in ('kind', 'plan_code', 'country', 'currency')
             and split_part(condition, ' ', 2) in ('=', '!=')

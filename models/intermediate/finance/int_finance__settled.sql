@@ -55,12 +55,14 @@ final as (
         settlements.settled_rate as settlement_exchange_rate,
         {{ in_reporting_currency('settlements.settled_net_amount', 'settlements.settled_rate') }}
             as reporting_net_amount,
-        cast({{ in_reporting_currency('settlements.settled_net_amount', 'settlements.settled_rate') }}
-        - {{ in_reporting_currency('settlements.net_amount', 'settlements.own_rate') }} as decimal(18, 2))
-            as conversion_amount,
-        cast({{ in_reporting_currency('settlements.gross_amount', 'settlements.own_rate') }}
-        - {{ in_reporting_currency('settlements.gross_amount', 'movements.exchange_rate') }} as decimal(18, 2))
-            as exchange_amount,
+        cast(
+            {{ in_reporting_currency('settlements.settled_net_amount', 'settlements.settled_rate') }}
+            - {{ in_reporting_currency('settlements.net_amount', 'settlements.own_rate') }} as decimal(18, 2)
+        ) as conversion_amount,
+        cast(
+            {{ in_reporting_currency('settlements.gross_amount', 'settlements.own_rate') }}
+            - {{ in_reporting_currency('settlements.gross_amount', 'movements.exchange_rate') }} as decimal(18, 2)
+        ) as exchange_amount,
         settlements.settled_on
     from settlements
     left join movements

@@ -5,7 +5,8 @@ with given_up as (
 
     select invoice_id, total_amount, cast(updated_at as date) as written_off_on, updated_at as written_off_at
     from {{ ref('fct_invoices') }}
-    where {{ stale_days('issued_on', lookback=var('deferral_days')) }} and state = 'uncollectible'
+    where
+        {{ stale_days('issued_on', lookback=var('deferral_days')) }} and state = 'uncollectible'
         and cast(updated_at as date) >= issued_on
         and cast(updated_at as date) < {{ add_periods('issued_on', var('deferral_days'), 'day') }}
 

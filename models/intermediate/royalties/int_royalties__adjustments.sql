@@ -8,15 +8,16 @@
 -- What a closed month would say today less what has been said of it, line by line, and why they differ.
 -- A month before the last closed one of which nothing was known then is closed as well: nothing was said of it.
 with months as (
-    select royalty_month from {{ ref('int_royalties__closed_months') }} where {{ stale_days('royalty_month') }}
+    select royalty_month from {{ ref('int_royalties__closed_months') }}
     union
-    select royalty_month from {{ ref('int_royalties__pools') }} where {{ stale_days('royalty_month') }}
+    select royalty_month from {{ ref('int_royalties__pools') }}
 ),
 
 closed as (
     select months.royalty_month, min(closings.closed_on) as closed_on
     from months
     inner join {{ ref('int_royalties__closed_months') }} as closings on closings.royalty_month >= months.royalty_month
+    where {{ stale_days('months.royalty_month') }}
     group by months.royalty_month
 ),
 
@@ -55,13 +56,17 @@ lines as (
 differences as (
     select
         {%- for column in pool + ['recording_id', 'rights_holder_id'] %}
-        coalesce(today.{{ column }}, said.{{ column }}) as {{ column }},
+            coalesce(today.{{ column }}, said.{{ column }}) as {{ column }},
         {%- endfor %}
         said.royalty_month is null as is_new,
         today.royalty_month is null as is_gone,
         coalesce(today.streams, 0) - coalesce(said.streams, 0) as streams,
         coalesce(today.line_cents, 0) - coalesce(said.line_cents, 0) as line_cents
-    from (select * from lines where rights_holder_id is not null) as today
+    from (
+        select *
+        from lines
+        where rights_holder_id is not null
+    ) as today
     full outer join said on {{ same('said', 'today', pool + ['recording_id', 'rights_holder_id']) }}
 ),
 
@@ -72,15 +77,15 @@ repaired as (
     group by splits.recording_id, closed.royalty_month
 ),
 {% for name, source in [('heard', 'lines'), ('said_heard', 'said')] %}
-{{ name }} as (
-    select {{ pool | join(', ') }}, recording_id, max(streams) as streams
-    from {{ source }}
-    group by {{ pool | join(', ') }}, recording_id
-){{ ',' if not loop.last }}
+    {{ name }} as (
+        select {{ pool | join(', ') }}, recording_id, max(streams) as streams
+        from {{ source }}
+        group by {{ pool | join(', ') }}, recording_id
+    ){{ ',' if not loop.last }}
 {% endfor %}
 select
     {%- for column in pool + ['recording_id', 'rights_holder_id'] %}
-    differences.{{ column }},
+        differences.{{ column }},
     {%- endfor %}
     case
         when suspended.recording_id is not null and differences.is_new then 'suspense_release'
@@ -88,13 +93,11 @@ select
     end as line_kind,
     case
         when suspended.recording_id is not null and differences.is_new then 'split repaired, out of suspense'
-        when repaired.recording_id is not null and (differences.is_new or differences.is_gone)
-            then 'split corrected'
+        when repaired.recording_id is not null and (differences.is_new or differences.is_gone) then 'split corrected'
         when differences.is_gone and heard.recording_id is not null then 'in suspense since its split changed'
         when coalesce(heard.streams, 0) > coalesce(said_heard.streams, 0)
             then case when reinstated.plays > 0 then 'plays reinstated by an appeal' else 'late plays' end
-        when coalesce(heard.streams, 0) < coalesce(said_heard.streams, 0)
-            then 'plays judged artificial or withdrawn'
+        when coalesce(heard.streams, 0) < coalesce(said_heard.streams, 0) then 'plays judged artificial or withdrawn'
         when repaired.recording_id is not null then 'split corrected'
         when as_closed.royalty_month is null or pools.royalty_month is null then 'other plays of the pool'
         when as_closed.allocation_method <> pools.allocation_method or as_closed.contract_id <> pools.contract_id

@@ -3,9 +3,12 @@
 -- moves no such day, so months gone by are not counted again for it.
 with edges as (
 
-    select recording_id, valid_from as edge from {{ ref('int_royalties__split_spans') }}
+    select recording_id, valid_from as edge
+    from {{ ref('int_royalties__split_spans') }}
     union
-    select recording_id, valid_to as edge from {{ ref('int_royalties__split_spans') }} where valid_to is not null
+    select recording_id, valid_to as edge
+    from {{ ref('int_royalties__split_spans') }}
+    where valid_to is not null
 
 ),
 

@@ -10,9 +10,12 @@ with recordings as (
 
 edges as (
 
-    select recording_id, valid_from as edge from {{ ref('dim_split') }}
+    select recording_id, valid_from as edge
+    from {{ ref('dim_split') }}
     union
-    select recording_id, valid_to as edge from {{ ref('dim_split') }} where valid_to is not null
+    select recording_id, valid_to as edge
+    from {{ ref('dim_split') }}
+    where valid_to is not null
 
 ),
 
@@ -63,12 +66,15 @@ select
     cast(null as {{ dbt.type_string() }}) as rights_holder_id,
     cast(1000000 as bigint) as share_millionths,
     case
-        when max(total_millionths) <> 1000000 then concat(
-            'splits add up to ',
-            cast(cast(max(total_millionths) as decimal(18, 0)) * cast(0.0001 as decimal(4, 4))
-                as {{ dbt.type_string() }}),
-            '%'
-        )
+        when max(total_millionths) <> 1000000
+            then concat(
+                'splits add up to ',
+                cast(
+                    cast(max(total_millionths) as decimal(18, 0)) * cast(0.0001 as decimal(4, 4))
+                    as {{ dbt.type_string() }}
+                ),
+                '%'
+            )
         else 'no ISRC'
     end as problem,
     span_from as valid_from,

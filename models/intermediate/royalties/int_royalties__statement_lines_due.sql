@@ -5,7 +5,11 @@ with next_month as (
 
     select coalesce(
         (select {{ add_periods('max(royalty_month)', 1, 'month') }} from {{ ref('int_royalties__closed_months') }}),
-        (select min(statement_month) from {{ ref('fct_statement_lines') }} where issued_on is null)
+        (
+            select min(statement_month)
+            from {{ ref('fct_statement_lines') }}
+            where issued_on is null
+        )
     ) as statement_month
 
 ),
@@ -63,11 +67,14 @@ select
     amount,
     currency,
     case
-        when own_units is null or into_units is null 
+        when own_units is null or into_units is null
             then cast({{ fail_with("concat('no exchange rate of ', currency, ' in ', into_currency, ' on ',
                 cast(converted_on as " ~ dbt.type_string() ~ "))") }} as decimal(18, 8))
-        else cast(cast({{ rounded_quotient(wide('own_units') ~ ' * 100000000', 'into_units') }} as decimal(26, 0))
-            * cast(0.00000001 as decimal(9, 8)) as decimal(18, 8))
+        else
+            cast(
+                cast({{ rounded_quotient(wide('own_units') ~ ' * 100000000', 'into_units') }} as decimal(26, 0))
+                * cast(0.00000001 as decimal(9, 8)) as decimal(18, 8)
+            )
     end as exchange_rate,
     {{ from_cents(converted_cents('running_cents', 'own_units', 'into_units') ~ ' - '
         ~ converted_cents('running_cents - line_cents', 'own_units', 'into_units')) }} as statement_amount,

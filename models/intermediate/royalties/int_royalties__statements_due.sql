@@ -63,12 +63,10 @@ recouped as (
 
 payable as (
 
-    select *, opening_cents + new_cents - recouped_cents as balance_cents,
-        case
-            when statement_currency in ('JPY', 'KRW', 'ISK') then 100
-            else 1
-        end
-    as least_unit
+    select
+        *,
+        opening_cents + new_cents - recouped_cents as balance_cents,
+        case when statement_currency in ('JPY', 'KRW', 'ISK') then 100 else 1 end as least_unit
     from recouped
 
 ),

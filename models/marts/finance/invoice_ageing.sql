@@ -24,6 +24,12 @@ open_invoices as (
 
 ),
 
+newest as (
+
+    select max(issued_on) as as_of from {{ ref('fct_invoices') }}
+
+),
+
 aged as (
 
     select
@@ -38,7 +44,7 @@ aged as (
         cast(greatest(0, {{ days_between('invoices.due_on', 'newest.as_of') }}) as integer) as days_overdue
     from open_invoices
     left join {{ ref('fct_invoices') }} as invoices on invoices.invoice_id = open_invoices.invoice_id
-    cross join (select max(issued_on) as as_of from {{ ref('fct_invoices') }}) as newest
+    cross join newest
 
 )
 

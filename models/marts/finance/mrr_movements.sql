@@ -1,9 +1,15 @@
 {{ config(day='month', unit='month', reads={'int_finance__mrr': 240}) }}
-with months as (
+with mrr as (
 
-    select distinct month
+    select *
     from {{ ref('int_finance__mrr') }}
     where {{ stale_days('month') }}
+
+),
+
+months as (
+
+    select distinct month from mrr
 
 ),
 
@@ -11,14 +17,14 @@ before as (
 
     select
         months.month,
-        mrr.account_id,
-        mrr.currency,
-        sum(case when mrr.month = {{ add_periods('months.month', -1, 'month') }} then mrr.mrr_amount else 0 end)
+        earlier.account_id,
+        earlier.currency,
+        sum(case when earlier.month = {{ add_periods('months.month', -1, 'month') }} then earlier.mrr_amount else 0 end)
             as opening_amount
     from months
-    inner join {{ ref('int_finance__mrr') }} as mrr on mrr.month < months.month
-    where {{ stale_days('mrr.month', lookback=240) }}
-    group by months.month, mrr.account_id, mrr.currency
+    inner join {{ ref('int_finance__mrr') }} as earlier on earlier.month < months.month
+    where {{ stale_days('earlier.month', lookback=240) }}
+    group by months.month, earlier.account_id, earlier.currency
 
 ),
 
@@ -31,7 +37,7 @@ compared as (
         cast(coalesce(before.opening_amount, 0) as decimal(18, 2)) as opening_amount,
         cast(coalesce(mrr.mrr_amount, 0) as decimal(18, 2)) as closing_amount,
         before.account_id is null as is_first
-    from (select * from {{ ref('int_finance__mrr') }} where {{ stale_days('month') }}) as mrr
+    from mrr
     full outer join before
         on before.month = mrr.month
         and before.account_id = mrr.account_id

@@ -17,6 +17,12 @@ movements as (
 
 ),
 
+newest as (
+
+    select max(settled_on) as settled_on from settled
+
+),
+
 differences as (
 
     select
@@ -34,7 +40,8 @@ differences as (
             else 'another amount than booked'
         end as reason
     from settled
-    where kind = 'adjustment'
+    where
+        kind = 'adjustment'
         or (kind <> 'declined_fee' and (not is_known or times > 1 or booked_amount <> gross_amount))
     union all
     select
@@ -51,7 +58,7 @@ differences as (
         end as reason
     from movements
     left join settled on settled.movement_id = movements.movement_id and settled.kind = movements.movement
-    cross join (select max(settled_on) as settled_on from settled) as newest
+    cross join newest
     where settled.settlement_id is null
 
 )

@@ -10,4 +10,4 @@ select
     expected,
     sentence
 from {{ source('ops', 'anomalies') }}
-where night <= (select max(on_date) from {{ source('ops', 'horizon') }})
+where night <= (select max(horizon.on_date) from {{ source('ops', 'horizon') }} as horizon)

@@ -5,7 +5,8 @@ left join {{ ref('int_finance__postings') }} as postings
     on postings.occurred_on = events.occurred_on
     and postings.event = events.event
     and postings.source_key = events.source_key
-where {{ changed_days('int_finance__postings', 'events.occurred_on') }}
+where
+    {{ changed_days('int_finance__postings', 'events.occurred_on') }}
     and postings.event is null
     and (
         coalesce(events.total_amount, 0) <> 0 or coalesce(events.earned_amount, 0) <> 0
