@@ -119,4 +119,4 @@ lint: env-test
 	./nightshift sources --check
 	./nightshift rules
 	@mkdir -p target/lint/dev
-	NIGHTSHIFT_HOME=target/lint $(PY) -m sqlfluff lint --disable-progress-bar models $(wildcard tests/sql)
+	NIGHTSHIFT_HOME=target/lint $(PY) -m sqlfluff lint --disable-progress-bar --processes 0 models campaigns tests/sql

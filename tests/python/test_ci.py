@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
+import sys
 
 import pytest
 import yaml
 from ledger_harness import ROOT
 from test_night import MANY_PLAYS, STREAMS, make
 
+from scripts.ci import LINTED
 from scripts.console import DONE, FAILED, USAGE
 
 LISTENING = "models/marts/business/listening_daily.sql"
@@ -35,6 +38,17 @@ def test_the_workflow_runs_what_one_runs_at_one_s_desk():
     assert set(made) <= set(targets)
     for step in steps:
         assert re.fullmatch(r"actions/[a-z-]+@v\d+\.\d+\.\d+", step.get("uses", "actions/none@v0.0.0")), "by version"
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+def test_all_sql_is_laid_out_as_one_project(tmp_path):
+    """`ci` lints the files a branch changes; a macro, or a merge without it, can spoil others."""
+    (tmp_path / "dev").mkdir()
+    command = [sys.executable, "-m", "sqlfluff", "lint", "--disable-progress-bar", "--processes", "0", *LINTED]
+    env = {**os.environ, "NIGHTSHIFT_HOME": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout[-5000:]
 
 
 @pytest.mark.nightly
