@@ -98,7 +98,7 @@ ci: env-test
 
 # What it costs, a night long; docs/performance.md says what came out here.
 bench: env
-	$(PY) -m scripts.bench.simulate
+	$(PY) -m scripts.bench.simulate --millions 12
 	$(PY) -m scripts.bench.land --threads 1 --threads 2
 	$(PY) -m scripts.bench.nights
 	$(PY) -m scripts.bench.finance

@@ -240,7 +240,7 @@ PAGES: dict[str, tuple[Callable[[Mapping[str, Any]], str], str]] = {
     "recommend": (_recommend, ".venv/bin/python -m scripts.bench.recommend"),
     "questions": (_questions, ".venv/bin/python -m scripts.bench.questions --keep"),
     "reach": (_reach, ".venv/bin/python -m scripts.bench.reach --listeners 1000000"),
-    "simulate": (_lines, ".venv/bin/python -m scripts.bench.simulate"),
+    "simulate": (_lines, ".venv/bin/python -m scripts.bench.simulate --millions 12"),
     "land": (_lines, ".venv/bin/python -m scripts.bench.land --threads 1 --threads 2"),
 }
 
