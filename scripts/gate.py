@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from scripts.home import variable
+
 # What a model reaches when each unit counts as often as its weight says: (champion, challenger).
 Measure = Callable[[np.ndarray], tuple[float, float]]
 
@@ -45,6 +47,12 @@ class Verdict:
     def as_record(self) -> dict[str, Any]:
         """For the commitment: plain numbers."""
         return {"passed": self.passed, "metrics": _plain(self.metrics), "segments": _plain(self.segments)}
+
+
+def too_old(days: int) -> list[str]:
+    """Why a model is due that could learn from so many more days by now; empty if it is not."""
+    most = variable("retrain_after_days")
+    return [f"age: {days} more days could be learned from, {most} are the limit"] if days >= most else []
 
 
 def compare(measure: Measure, units: int, rounds: int = 400, level: float = 0.95, seed: int = 20) -> Difference:

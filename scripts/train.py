@@ -383,11 +383,8 @@ def reasons_due(model: str, day: date, connection: duckdb.DuckDBPyConnection) ->
         from scripts import train_recommender
 
         return train_recommender.reasons_due(version, day, connection)
-    found = []
     possible = day - timedelta(days=MATURE_DAYS + GATE_DAYS)
-    age, most = (possible - version.trained_to).days, variable("retrain_after_days")
-    if age >= most:
-        found.append(f"age: {age} more days could be learned from, {most} are the limit")
+    found = gate.too_old((possible - version.trained_to).days)
     if change := fraud.Change.since(version.record):
         found.append(f"features: risk.fct_payment_features changed since it was made: {change}")
     recent = labelled(connection, day - timedelta(days=GATE_DAYS), day, day + timedelta(days=3650))

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from scripts import gate, registry
 from scripts.console import USAGE, Stop, say, timed
 from scripts.faults import fault_point
-from scripts.home import PROJECT, variable
+from scripts.home import PROJECT
 from scripts.models import ranking, recommender
 from scripts.models.recommending import MODEL, from_files, to_files
 from scripts.warehouse import warehouse
@@ -276,10 +276,7 @@ def reasons_due(version: registry.Version, day: date, connection: duckdb.DuckDBP
     streams = read_streams(connection, day)
     spans = windows(streams)
     age = (spans.trained_to - version.trained_to).days
-    found = []
-    most = variable("retrain_after_days")
-    if age >= most:
-        found.append(f"age: {age} more days could be learned from, {most} are the limit")
+    found = gate.too_old(age)
     if age >= GATE_DAYS:
         plays = streams.matrix(spans.first, spans.trained_to)
         truth = streams.discovered(spans.trained_to + timedelta(days=1), spans.last, plays)
