@@ -111,7 +111,8 @@ bench: env
 	$(PY) -m scripts.bench.emails --mails 200000 --members 2000000
 	$(PY) -m scripts.bench.questions --keep
 	$(PY) -m scripts.bench.reach --listeners 1000000
-	$(PY) -m scripts.bench.year
+	$(PY) -m scripts.bench.year --anew
+	$(PY) -m scripts.bench.alarms --keep
 	$(PY) -m scripts.bench.page --write
 
 lint: env-test

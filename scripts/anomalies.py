@@ -1,10 +1,12 @@
 """What is odd about the dumps of a night: measured once a dump, judged against their own past in SQL.
 
-Measured of a dump: rows, nulls and sums by column, rows for each country, currency and plan, rows by hour of the day,
-how many values a column has, how many keys, and whether the very same files came before. Judged are the regular dumps
-of each day of arrival (those about that very day), against the same weekday before and the usual size of the
-difference, by medians, so that neither a trend nor a season nor an earlier accident is an alarm
-(``scripts/anomalies.sql``). What comes later changes no verdict, so a warehouse made anew has the same ones.
+Measured of a dump: rows; nulls, zeros, negative numbers and the logarithms of amounts by column; rows for each country,
+currency and plan, rows by hour of the day, how many values a column has, how many keys, and whether the very same files
+came before. Judged are the regular dumps of each day of arrival (those about that very day), against the days before,
+or the same weekday of the weeks before where that is the better guide, and the usual size of the difference, by medians
+and quantiles, so that neither a trend nor a season nor an earlier accident is an alarm (``scripts/anomalies.sql``). How
+often it is one nevertheless is known (``scripts/bench/alarms.py``). What comes later changes no verdict, so a warehouse
+made anew has the same ones.
 """
 
 from __future__ import annotations
@@ -57,6 +59,8 @@ class Regular:
 
     dump: Dump
     content: str  # a hash of the files as they were shipped
+    is_snapshot: bool = False
+    is_monthly: bool = False
 
     @property
     def files(self) -> list[str]:
@@ -102,7 +106,8 @@ def regular_dumps(
     for dump in there:
         covers_on, content, _ = known[_place(dump)]
         if str(covers_on) == dump.arrived_on and _place(dump) not in replaced:
-            found[f"{dump.backend}.{dump.table}"].append(Regular(dump, content))
+            table = tables[f"{dump.backend}.{dump.table}"]
+            found[table.label].append(Regular(dump, content, table.kind == "snapshot", table.monthly))
     return found
 
 
@@ -118,7 +123,7 @@ def _content(manifest: Mapping[str, Any]) -> str:
 def measure(connection: duckdb.DuckDBPyConnection, table: Table, regular: Sequence[Regular]) -> None:
     """Count the dumps of one table that were not counted before, or were counted by another YAML."""
     columns = [c for c in table.columns if c.landed]
-    shape = json.dumps([2, table.key, [(c.name, c.landed_type) for c in columns]])
+    shape = json.dumps([3, table.key, [(c.name, c.landed_type) for c in columns]])
     version = hashlib.sha256(shape.encode()).hexdigest()[:16]
     known = {
         row[0]
@@ -148,7 +153,15 @@ def measured_sql(table: Table, columns: Sequence[Column]) -> str:
         measures[f"nulls of {column.name}"] = f"count(*) - count({name})"
         measures[f"values of {column.name}"] = f"approx_count_distinct({name})"
         if NUMBERS.fullmatch(column.landed_type) and not column.name.endswith("_id"):
-            measures[f"sum of {column.name}"] = f"coalesce(sum({name}), 0)"
+            size = f"abs(cast({name} as double))"
+            has_size = f"{size} between 1e-300 and 1e300"
+            # each logarithm is rounded, so that their sum is the same in any order
+            measures[f"logarithms of {column.name}"] = (
+                f"coalesce(sum(case when {has_size} then cast(ln({size}) as decimal(18, 9)) end), 0)"
+            )
+            measures[f"sizes of {column.name}"] = f"count(case when {has_size} then 1 end)"
+            measures[f"zeros of {column.name}"] = f"count(case when {name} = 0 then 1 end)"
+            measures[f"negatives of {column.name}"] = f"count(case when {name} < 0 then 1 end)"
     if table.key:
         key = ", ".join(f'"{name}"' for name in table.key if any(c.name == name for c in columns))
         measures["keys"] = f"count(distinct ({key}))" if key else "count(*)"
@@ -182,14 +195,23 @@ def judge(
 ) -> None:
     """Judge the days of arrival from one to a night, by what was measured of the dumps found."""
     rows = [
-        (each.dump.backend, each.dump.table, each.dump.dump_id, each.dump.arrived_on, each.content)
+        (
+            each.dump.backend,
+            each.dump.table,
+            each.dump.dump_id,
+            each.dump.arrived_on,
+            each.content,
+            each.is_snapshot,
+            each.is_monthly,
+        )
         for of_table in found.values()
         for each in of_table
     ]
     connection.execute("begin")
     connection.execute(
         "create or replace temp table regular "
-        "(backend varchar, table_name varchar, dump_id varchar, day date, content varchar)"
+        "(backend varchar, table_name varchar, dump_id varchar, day date, content varchar, is_snapshot boolean, "
+        "is_monthly boolean)"
     )
     _insert(connection, "regular", rows)
     connection.execute(

@@ -1,29 +1,60 @@
 -- What is odd about the regular dumps (`regular`) of the nights not judged yet (`unjudged`), by what was measured of them
 -- and of those before. One row per night, table and measure: mild, or severe where nothing built on it should be shown.
-with counted as (
+with arrived as (
+
+    select
+        *,
+        count(*) over (partition by backend, table_name, day) as dumps
+    from regular
+
+),
+
+-- The logs of a day add up; each of its snapshots is the whole table, and the smallest of them should have all rows.
+counted as (
 
     select
         measures.backend,
         measures.table_name,
         measures.arrived_on as day,
         measures.measure,
-        case when starts_with(measures.measure, 'values of ') then max(measures.amount) else sum(measures.amount) end as amount
+        case
+            when starts_with(measures.measure, 'values of ') then max(measures.amount)
+            when not arrived.is_snapshot then sum(measures.amount)
+            when measures.measure = 'rows' then min(measures.amount)
+            else sum(measures.amount) / arrived.dumps
+        end as amount
     from ops.measures as measures
-    inner join regular
-        on regular.backend = measures.backend
-        and regular.table_name = measures.table_name
-        and regular.dump_id = measures.dump_id
-        and regular.day = measures.arrived_on
-    group by measures.backend, measures.table_name, measures.arrived_on, measures.measure
+    inner join arrived
+        on arrived.backend = measures.backend
+        and arrived.table_name = measures.table_name
+        and arrived.dump_id = measures.dump_id
+        and arrived.day = measures.arrived_on
+    group by
+        measures.backend, measures.table_name, measures.arrived_on, measures.measure, arrived.is_snapshot, arrived.dumps
 
 ),
 
--- Every day of a table beside every measure it ever had: what is missing is 0.
+-- Every day of a table beside every measure it ever had: what is missing is 0. Of what falls due every month, the last day
+-- of a month, and the next in what follows from it, has what is due on days that this month has not; and a 31st only what
+-- began on one, of which there are seven a year.
 days as (
 
-    select backend, table_name, day, amount as row_count
+    select
+        counted.backend,
+        counted.table_name,
+        counted.day,
+        counted.amount as row_count,
+        case
+            when not tables.is_monthly then 0
+            when counted.day = last_day(counted.day) then day(counted.day)
+            when day(counted.day) = 1 then day(counted.day - 1)
+            else 0
+        end as month_ended
     from counted
-    where measure = 'rows'
+    inner join (select distinct backend, table_name, is_monthly from regular) as tables
+        on tables.backend = counted.backend
+        and tables.table_name = counted.table_name
+    where counted.measure = 'rows'
 
 ),
 
@@ -41,6 +72,7 @@ daily as (
         days.table_name,
         days.day,
         days.row_count,
+        days.month_ended,
         measures.measure,
         coalesce(counted.amount, 0) as amount
     from days
@@ -55,18 +87,20 @@ daily as (
 
 ),
 
-nulls as (
-
-    select backend, table_name, day, substr(measure, 10) as column_name, amount
-    from daily
-    where starts_with(measure, 'nulls of ')
-
-),
-
--- Levels compare as ratios: a logarithm each, with the number of rows it rests on.
+-- Levels compare as ratios: a logarithm each, with the number of rows it rests on. Amounts compare by their geometric
+-- mean: in one column there are yen and euros, and a single large one is no incident.
 levels as (
 
-    select backend, table_name, day, measure, amount as found, ln(1 + amount) as level, amount as weight
+    select
+        backend,
+        table_name,
+        day,
+        measure,
+        amount as found,
+        ln(1 + amount) as level,
+        amount as weight,
+        case when month_ended > 0 then ln(32 - month_ended) else 0 end as more_due,
+        case when month_ended = 31 then ln(12 / 7) else 0 end as less_due
     from daily
     where measure = 'rows'
     union all
@@ -77,47 +111,73 @@ levels as (
         measure,
         amount,
         ln((amount + 0.5) / (row_count + 1)),
-        amount
+        amount,
+        0,
+        0
     from daily
     where starts_with(measure, 'rows with ') and row_count >= 30
     union all
     select
-        daily.backend,
-        daily.table_name,
-        daily.day,
-        concat('mean of ', nulls.column_name),
-        daily.amount / (daily.row_count - nulls.amount),
-        ln(abs(daily.amount / (daily.row_count - nulls.amount))),
-        daily.row_count - nulls.amount
-    from daily
-    inner join nulls
-        on nulls.backend = daily.backend
-        and nulls.table_name = daily.table_name
-        and nulls.day = daily.day
-        and daily.measure = concat('sum of ', nulls.column_name)
-    where daily.row_count - nulls.amount >= 30 and daily.amount <> 0
+        logarithms.backend,
+        logarithms.table_name,
+        logarithms.day,
+        concat('geometric mean of ', substr(sizes.measure, 10)),
+        exp(logarithms.amount / sizes.amount),
+        logarithms.amount / sizes.amount,
+        sizes.amount,
+        0,
+        0
+    from daily as logarithms
+    inner join daily as sizes
+        on sizes.backend = logarithms.backend
+        and sizes.table_name = logarithms.table_name
+        and sizes.day = logarithms.day
+        and concat('logarithms of ', substr(sizes.measure, 10)) = logarithms.measure
+    where starts_with(sizes.measure, 'sizes of ') and sizes.amount >= 30
 
 ),
 
+-- What is usual: what the same weekday had, or what any day had, by whichever the days before were better foretold.
+-- A table that keeps to its weekdays is not judged on one that it has not had.
 with_season as (
 
     select
         *,
-        coalesce(
-            median(level) over (
-                partition by backend, table_name, measure, isodow(day)
-                order by day range between interval 28 days preceding and interval 1 day preceding
-            ),
-            median(level) over (
-                partition by backend, table_name, measure
-                order by day range between interval 14 days preceding and interval 1 day preceding
-            )
-        ) as usual_level,
-        median(weight) over (
-            partition by backend, table_name, measure
+        median(level) over (
+            partition by backend, table_name, measure, isodow(day)
             order by day range between interval 28 days preceding and interval 1 day preceding
-        ) as usual_weight
+        ) as weekday_level,
+        median(level) over before as any_level,
+        median(weight) over before as usual_weight
     from levels
+    window before as (
+        partition by backend, table_name, measure
+        order by day range between interval 28 days preceding and interval 1 day preceding
+    )
+
+),
+
+with_misses as (
+
+    select
+        *,
+        mad(level - weekday_level) over before as weekday_miss,
+        mad(level - any_level) over before as any_miss
+    from with_season
+    window before as (
+        partition by backend, table_name, measure
+        order by day range between interval 28 days preceding and interval 1 day preceding
+    )
+
+),
+
+with_usual as (
+
+    select
+        * exclude (usual_weight),
+        case when any_miss <= weekday_miss or weekday_miss is null then any_level else weekday_level end as usual_level,
+        case measure when 'rows' then exp(usual_level) else usual_weight end as usual_weight
+    from with_misses
 
 ),
 
@@ -128,9 +188,9 @@ with_spread as (
         level - usual_level as away,
         median(level - usual_level) over before as usual_away,
         1.4826 * mad(level - usual_level) over before as spread,
-        max(abs(level - usual_level)) over before as farthest,
+        quantile_cont(abs(level - usual_level), 0.95) over before as farthest,
         count(level - usual_level) over before as days_before
-    from with_season
+    from with_usual
     window before as (
         partition by backend, table_name, measure
         order by day range between interval 28 days preceding and interval 1 day preceding
@@ -138,6 +198,8 @@ with_spread as (
 
 ),
 
+-- Rows that are missing are asked for sooner than all else: it is one measure of a table's dozens. That there are more has
+-- better reasons: a country's news, a launch; and rows that are there twice show by their keys.
 level_scores as (
 
     select
@@ -147,9 +209,15 @@ level_scores as (
         measure,
         found,
         case measure when 'rows' then exp(usual_level + usual_away) else found * exp(usual_away - away) end as expected,
-        abs(away - usual_away) as ratio,
-        abs(away - usual_away) / greatest(spread, 1.5 / sqrt(greatest(usual_weight, 1)), 0.03) as score,
-        abs(away - usual_away) / greatest(farthest, 0.03) as beyond,
+        greatest(away - usual_away - more_due, usual_away - away - less_due) as ratio,
+        greatest(spread, 1.5 / sqrt(greatest(usual_weight, 1)), 0.03) as likely_ratio,
+        greatest(farthest, 0.03) as farthest_ratio,
+        measure = 'rows' and away < usual_away as is_loss,
+        case
+            when away < usual_away or starts_with(measure, 'geometric mean of ') then 0.35
+            when measure = 'rows' then 0.75
+            else 1.1
+        end as least_ratio,
         usual_weight
     from with_spread
     where days_before >= $fewest
@@ -165,24 +233,33 @@ level_anomalies as (
         measure,
         found,
         expected,
-        case when score > 10 and beyond > 2 and ratio > 0.6 then 'severe' else 'mild' end as severity
+        case
+            when ratio > 10 * likely_ratio and ratio > 2 * farthest_ratio and ratio > 0.6 then 'severe' else 'mild'
+        end as severity
     from level_scores
     where
-        score > 6
-        and beyond > 1.5
-        and ratio > 0.35
+        ratio > case when is_loss then 2.5 else 6 end * likely_ratio
+        and ratio > case when is_loss then 1.1 else 1.5 end * farthest_ratio
+        and ratio > least_ratio
         and usual_weight >= 30
 
 ),
 
--- Shares of a dump's rows: nulls of a column, rows for each key, events in the hour before the day and the one after.
+-- Shares of a dump's rows: nulls, zeros and negative numbers of a column, rows for each key, events in the hour before the
+-- day and the one after.
 shares as (
 
     select backend, table_name, day, measure, row_count, amount / row_count as share
     from daily
     where
         row_count >= 30
-        and (starts_with(measure, 'nulls of ') or starts_with(measure, 'rows of the hour ') or measure = 'keys')
+        and (
+            starts_with(measure, 'nulls of ')
+            or starts_with(measure, 'zeros of ')
+            or starts_with(measure, 'negatives of ')
+            or starts_with(measure, 'rows of the hour ')
+            or measure = 'keys'
+        )
 
 ),
 
@@ -351,7 +428,7 @@ repeats as (
                 earlier.backend = contents.backend
                 and earlier.table_name = contents.table_name
                 and earlier.day < contents.day
-                and earlier.day >= contents.day - 28
+                and earlier.day >= contents.day - 60
         ) as is_repeat,
         content = lag(content) over (partition by backend, table_name order by day) as is_as_the_day_before
     from contents
@@ -367,7 +444,7 @@ repeat_scores as (
     from repeats
     window before as (
         partition by backend, table_name
-        order by day range between interval 28 days preceding and interval 1 day preceding
+        order by day range between interval 60 days preceding and interval 1 day preceding
     )
 
 ),
@@ -398,6 +475,7 @@ expected_tables as (
     having
         count(case when days.day < unjudged.night then 1 end) = 28
         and count(case when days.day = unjudged.night then 1 end) = 0
+        and (min(days.row_count) > 3 or min(days.row_count) = max(days.row_count))
 
 ),
 
@@ -439,6 +517,8 @@ select
         when measure = 'the same files again' then 'the very files of an earlier day came again'
         when measure = 'nothing arrived' then 'nothing arrived, and something did on every day before'
         when starts_with(measure, 'nulls of ') then printf('%.1f%% of %s are empty, usually %.1f%%', 100 * found, substr(measure, 10), 100 * expected)
+        when starts_with(measure, 'zeros of ') then printf('%.1f%% of %s are 0, usually %.1f%%', 100 * found, substr(measure, 10), 100 * expected)
+        when starts_with(measure, 'negatives of ') then printf('%.1f%% of %s are negative, usually %.1f%%', 100 * found, substr(measure, 14), 100 * expected)
         when measure = 'keys' then printf('only %.1f%% of its rows have a key of their own, usually %.1f%%', 100 * found, 100 * expected)
         when starts_with(measure, 'values of ') then printf('%s has %.0f value, usually %.0f', substr(measure, 11), found, expected)
         else printf('%s: %.6g, expected about %.6g', measure, found, expected)

@@ -125,6 +125,7 @@ class Table:
     delimiter: str = ","
     null_values: tuple[str, ...] = ()
     hourly: bool = False
+    monthly: bool = False  # what falls due every month: little on a 31st, much on the last day of a shorter month
     key: tuple[str, ...] = ()
     version: str | None = None
     event_at: str | None = None
@@ -309,6 +310,7 @@ def _table(backend: str, source: Source, reader: _Mapping) -> Table:
         delimiter=reader.text("delimiter", ","),
         null_values=reader.names("null_values", ()),
         hourly=reader.flag("hourly"),
+        monthly=reader.flag("monthly"),
         key=key,
         version=reader.text("version", None),
         event_at=event_at,

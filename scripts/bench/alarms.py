@@ -1,11 +1,12 @@
 """How often the watch over dumps cries for nothing, and whether it sees what is really wrong.
 
-    python -m scripts.bench.alarms [--seed 1 --seed 2 --seed 3] [--days 95] [--keep]
+    python -m scripts.bench.alarms [--seed 1 --seed 2 --seed 3] [--days 95] [--worlds FOLDER] [--keep]
 
 Each seed is a simulated world of its own, landed and judged as a night does it; nothing is built. A table-night is a
 regular dump with more than two weeks of its own past. An alarm is false unless the world has planted an incident in
 that table that day (``simulator/settings.py``; an album's launch, a track gone viral and a price rise are no
-incidents). Then the last day's dumps are spoilt, one table and one incident at a time, and judged again.
+incidents). Then the last day's dumps are spoilt, one table and one incident at a time, and judged again; and of each of
+the last 28 days half of the rows are taken away.
 """
 
 from __future__ import annotations
@@ -28,13 +29,12 @@ from scripts.backends import Column, Table, load_all
 from scripts.bench.page import keep
 from scripts.console import say
 from scripts.console import table as printed
-from scripts.home import at_home, folder
+from scripts.home import at_home, folder, home
 from scripts.land import land_all
 from scripts.simulate import write_days
 from scripts.simulator.settings import Settings, Target
 
-# What the simulator plants, by its name: the tables that are wrong on that day (``hourly``: one that came once a day
-# begins to come every hour).
+# What the simulator plants, by its name: the tables that are wrong on that day.
 PLANTED = {
     "outage": ("playback.",),
     "wrong_invoice_lines": ("billing.invoice_lines",),
@@ -43,7 +43,6 @@ PLANTED = {
     "tracks_late": ("catalog.tracks",),
     "clock_off": ("billing.payments",),
     "news_flood": ("newsroom.",),
-    "hourly": ("members.consents",),
 }
 # A table is spoilt if it usually has so many rows: half of ten rows is a quiet day.
 ENOUGH_ROWS = 300
@@ -83,13 +82,14 @@ class World:
 @click.command()
 @click.option("--seed", "seeds", type=int, multiple=True, default=(1, 2, 3), show_default=True)
 @click.option("--days", default=95, show_default=True, help="How long each world lasts.")
+@click.option("--worlds", type=click.Path(path_type=Path), help="Where worlds stay and are found again.")
 @click.option("--keep", "keeps", is_flag=True, help="Keep the figures.")
-def main(seeds: tuple[int, ...], days: int, keeps: bool) -> None:
+def main(seeds: tuple[int, ...], days: int, worlds: Path | None, keeps: bool) -> None:
     """Print false alarms by seed, and how many of the incidents that were put in are found."""
-    rows, spoilt, seen = [], Counter(), Counter()
+    rows, spoilt, seen, halved, noticed = [], Counter(), Counter(), Counter(), Counter()
     for seed in seeds:
         settings = Settings(seed=seed, days=days)
-        with tempfile.TemporaryDirectory(dir=folder("spill")) as place, at_home(Path(place)):
+        with _home(worlds, settings) as place, at_home(place):
             world = _landed(settings)
             nights, of_planted, false = _judged(world, settings)
             rows.append([seed, nights, of_planted, len(false), nights // len(false) if false else None])
@@ -100,19 +100,42 @@ def main(seeds: tuple[int, ...], days: int, keeps: bool) -> None:
                 seen[incident] += is_found
                 if not is_found:
                     say("alarms", f"seed {seed}: not seen: {incident} in {table}")
+            for table, is_found in _halved(world):
+                halved[table] += 1
+                noticed[table] += is_found
     nights, false = sum(row[1] for row in rows), sum(row[3] for row in rows)
     rows.append(["together", nights, sum(row[2] for row in rows), false, nights // false if false else None])
     rates = {"head": ["seed", "table-nights", "alarms at incidents", "false alarms", "one in"], "rows": rows}
     found = {"head": ["incident", "spoilt", "seen"], "rows": [[name, spoilt[name], seen[name]] for name in spoilt]}
-    for part in (rates, found):
+    surely = [name for name in halved if noticed[name] == halved[name]]
+    every = sum(halved[name] for name in surely)
+    least = sorted(halved.keys() - surely, key=lambda name: noticed[name] / halved[name])
+    days_seen = [[name, halved[name], noticed[name]] for name in least] + [["each other table", every, every]]
+    half = {"head": ["half of", "days", "seen on"], "rows": days_seen}
+    for part in (rates, found, half):
         print(printed(part["head"], part["rows"]), end="\n\n")
     if keeps:
-        keep("alarms", {"days": days, "parts": [rates, found]})
+        keep("alarms", {"days": days, "tables": [rates, found, half]})
+
+
+@contextmanager
+def _home(worlds: Path | None, settings: Settings) -> Iterator[Path]:
+    """The home of one world, for as long as the block lasts or for longer."""
+    if worlds:
+        place = worlds.resolve() / f"{settings.seed}-{settings.days}"
+        place.mkdir(parents=True, exist_ok=True)
+        yield place
+    else:
+        with tempfile.TemporaryDirectory(dir=folder("spill")) as place:
+            yield Path(place)
 
 
 def _landed(settings: Settings) -> World:
     """A world's dumps in a landing of their own, measured."""
-    write_days(settings, Target(folder("inbox"), None, (), "files", None), range(settings.days), os.cpu_count() or 1)
+    target = Target(folder("inbox"), None, (), "files", None)
+    if not (made := home() / "made").exists():
+        write_days(settings, target, range(settings.days), os.cpu_count() or 1)
+        made.touch()
     land_all()
     tables = {t.label: t for b in load_all().values() for t in b.tables.values() if t.kind != "commitment"}
     connection, last = duckdb.connect(), settings.date(settings.days - 1)
@@ -130,8 +153,7 @@ def _judged(world: World, settings: Settings) -> tuple[int, int, list[str]]:
     alarms: dict[tuple[str, date], str] = {}
     for label, night, severity, sentence in world.connection.execute(ALARMS).fetchall():
         alarms[label, night] = f"{night} {label} {severity}: {sentence}"
-    on = settings.incidents.all_days | {"hourly": settings.days - settings.hourly_days}
-    wrong = {(settings.date(on[name]), start) for name in PLANTED for start in PLANTED[name]}
+    wrong = {(settings.date(settings.incidents.all_days[name]), start) for name in PLANTED for start in PLANTED[name]}
     true = {place for place in alarms if any(place[1] == day and place[0].startswith(start) for day, start in wrong)}
     return nights, len(true), [text for place, text in alarms.items() if place not in true]
 
@@ -152,6 +174,25 @@ def _spoilt(world: World) -> Iterator[tuple[str, str, bool]]:
         again = [replace(each, content=before[n % len(before)].content) for n, each in enumerate(today)]
         if table.kind == "snapshot" and len({each.content for each in of_table}) == len(of_table):
             yield "yesterday's dump again", label, _is_odd(world, label, [*of_table[: -len(today)], *again])
+
+
+def _halved(world: World) -> Iterator[tuple[str, bool]]:
+    """Of each table, for each of the last 28 days: whether half of the day's rows would have been an alarm."""
+    ops = world.connection
+    days = [world.last - timedelta(days=n) for n in range(28)]
+    for label, of_table in sorted(world.found.items()):
+        if min(world.rows(label, day) for day in days) < ENOUGH_ROWS:
+            continue
+        backend, name = label.split(".")
+        for day in days:
+            place = [backend, name, day]
+            these = "where (backend, table_name, arrived_on) = (?, ?, ?) and measure = 'rows'"
+            until = [each for each in of_table if each.dump.arrived_on <= str(day)]
+            ops.execute(f"update ops.measures set amount = amount / 2 {these}", place)
+            anomalies.judge(ops, {label: until}, day, day)
+            asked = "select count(*) from ops.anomalies where (backend, table_name, night, measure) = (?, ?, ?, 'rows')"
+            yield label, ops.execute(asked, place).fetchone()[0] > 0
+            ops.execute(f"update ops.measures set amount = amount * 2 {these}", place)
 
 
 def _incidents(world: World, table: Table, today: Sequence[Regular]) -> Iterator[tuple[str, str]]:
@@ -236,7 +277,7 @@ def _changed(world: World, table: Table, today: Sequence[Regular], change: str) 
             made = "select * from read_parquet($1, union_by_name = true, hive_partitioning = false)"
             ops.execute(f"create or replace temp table made as {made}", [each.files])
             ops.execute(f"copy ({change}) to '{file}' (format parquet)")
-            changed.append(Spoilt(each.dump, each.content, file))
+            changed.append(Spoilt(each.dump, each.content, each.is_snapshot, each.is_monthly, file))
         anomalies.measure(ops, table, changed)
         yield changed
     ops.execute(f"delete from {these}", [ids])

@@ -233,6 +233,7 @@ PAGES: dict[str, tuple[Callable[[Mapping[str, Any]], str], str]] = {
     "royalties": (_royalties, f".venv/bin/python -m scripts.bench.royalties {SMALL_MONTH}"),
     "fraud_features": (_fraud_features, ".venv/bin/python -m scripts.bench.fraud_features --keep"),
     "year": (_year, ".venv/bin/python -m scripts.bench.year"),
+    "alarms": (_lines, ".venv/bin/python -m scripts.bench.alarms --keep"),
     "hours": (_hours, ".venv/bin/python -m scripts.bench.hours"),
     "headlines": (_headlines, ".venv/bin/python -m scripts.bench.headlines"),
     "emails": (_emails, ".venv/bin/python -m scripts.bench.emails --mails 200000 --members 2000000"),

@@ -4,7 +4,8 @@
 
 Each night new plays arrive, some of them of days before; every month a mart's definition changes, so its history is
 made anew; every week ``gc`` runs. In the end a fresh warehouse is built from the same landing, and both are compared,
-day by day by hash, and in size. Seconds are of the processor: a busy machine makes no night longer.
+day by day by hash, and in size. Seconds are of the processor: a busy machine makes no night longer. A year that was
+interrupted goes on where it was, by tens of nights.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ import duckdb
 from scripts.bench.nights import FIRST_DAY, build, land_day
 from scripts.bench.page import RESULTS, keep
 from scripts.deferred import PARTS
+from scripts.files import read_json, replace_json
 from scripts.home import PROJECT
 
 CHANGED = "models/marts/business/listening_daily.sql"
 WHERE = "where {{ stale_days('played_on') }}"
 LATE_BY = (1, 3, 6)
+BEGUN = "year.json"
 OUTPUTS = """
     select relation, day, output_hash from ops.fresh
     where output_hash not in ('gone', 'empty', 'created', 'started') and relation not like '%\\_\\_next' escape '\\'
@@ -42,38 +45,45 @@ OUTPUTS = """
 @click.option("--change-every", default=30, show_default=True, help="Nights between changes of a definition.")
 @click.option("--gc-every", default=7, show_default=True, help="Nights between runs of gc.")
 @click.option("--home", type=click.Path(path_type=Path), default=Path("var/bench/year"), show_default=True)
+@click.option("--anew", is_flag=True, help="Do not go on with what is there.")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Folder of the figures.")
 def main(
-    nights: int, plays: int, late: float, change_every: int, gc_every: int, home: Path, results: Path
+    nights: int, plays: int, late: float, change_every: int, gc_every: int, home: Path, anew: bool, results: Path
 ) -> None:  # fmt: skip
     """Print a line every ten nights, then the comparison with a warehouse built anew."""
     home = home.resolve()
-    shutil.rmtree(home, ignore_errors=True)
-    (home / "spill").mkdir(parents=True)
+    if anew:
+        shutil.rmtree(home, ignore_errors=True)
+    (home / "spill").mkdir(parents=True, exist_ok=True)
     project = _checkout(home / "project")
+    settings = {"plays": plays, "late": late, "change_every": change_every, "gc_every": gc_every}
+    kept = read_json(home / BEGUN) or {"settings": settings, "rows": []}
+    if kept["settings"] != settings:
+        sys.exit(f"{home} was begun with {kept['settings']}; --anew begins it with {settings}")
+    rows: list[dict[str, float]] = kept["rows"]
     took: list[float] = []
-    startups: list[float] = []
-    rows = []
-    for number in range(nights):
+    for number in range(int(rows[-1]["nights"]) if rows else 0, nights):
         _arrive(home, number, plays, late)
-        if number and number % change_every == 0:
-            (project / CHANGED).write_text((PROJECT / CHANGED).read_text().replace(WHERE, f"{WHERE} and {number} > 0"))
+        if number >= change_every:
+            since = number - number % change_every
+            (project / CHANGED).write_text((PROJECT / CHANGED).read_text().replace(WHERE, f"{WHERE} and {since} > 0"))
         took.append(build(home, project=project)["cpu_seconds"])
         if number % gc_every == gc_every - 1:
             _gc(home)
         if number % 10 == 9 or number == nights - 1:
-            startups.append(build(home, step="ls", project=project)["cpu_seconds"])
             rows.append(
                 {
                     "nights": number + 1,
                     "night_cpu_seconds": round(statistics.median(took[-10:]), 1),
-                    "startup_cpu_seconds": startups[-1],
+                    "startup_cpu_seconds": build(home, step="ls", project=project)["cpu_seconds"],
                     "warehouse_mb": _megabytes(home / "warehouse"),
                     "landing_mb": _megabytes(home / "landing"),
                 }
             )
+            replace_json(home / BEGUN, kept)
             click.echo("  ".join(f"{name} {value}" for name, value in rows[-1].items()))
     fresh = home / "fresh"
+    shutil.rmtree(fresh, ignore_errors=True)
     (fresh / "spill").mkdir(parents=True)
     (fresh / "landing").symlink_to(home / "landing")
     build(fresh, project=project)
@@ -88,8 +98,8 @@ def main(
         "change_every": change_every,
         "gc_every": gc_every,
         "size_ratio": round(_megabytes(home / "warehouse") / _megabytes(fresh / "warehouse"), 2),
-        "night_ratio": round(statistics.median(took[-10:]) / statistics.median(took[1:11]), 2),
-        "startup_ratio": round(startups[-1] / startups[0], 2),
+        "night_ratio": round(rows[-1]["night_cpu_seconds"] / rows[0]["night_cpu_seconds"], 2),
+        "startup_ratio": round(rows[-1]["startup_cpu_seconds"] / rows[0]["startup_cpu_seconds"], 2),
         "days_compared": len(living),
         "rows": rows,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import duckdb
@@ -12,6 +13,7 @@ import pytest
 
 from scripts import anomalies
 from scripts.backends import load_all
+from scripts.landed import Dump
 
 SHOP = """
 backend: shop
@@ -145,7 +147,21 @@ def test_a_good_day_is_not_odd(shop):
     [
         ("select * from made where hash(order_id) % 2 = 0", "rows", "severe"),
         ("select * from made where country <> 'GB'", "rows with country GB", "severe"),
-        ("select * replace (cast(amount * 100 as decimal(18, 2)) as amount) from made", "mean of amount", "severe"),
+        (
+            "select * replace (cast(amount * 100 as decimal(18, 2)) as amount) from made",
+            "geometric mean of amount",
+            "severe",
+        ),
+        (
+            "select * replace (cast(amount * if(hash(order_id) % 3 = 0, -1, 1) as decimal(18, 2)) as amount) from made",
+            "negatives of amount",
+            "severe",
+        ),
+        (
+            "select * replace (cast(amount * if(hash(order_id) % 4 = 0, 0, 1) as decimal(18, 2)) as amount) from made",
+            "zeros of amount",
+            "mild",
+        ),
         ("from made union all select * from made where hash(order_id) % 5 = 0", "keys", "mild"),
         ("from made union all from made", "keys", "severe"),
         ("select * replace ('a7' as account_id) from made", "values of account_id", "severe"),
@@ -178,6 +194,12 @@ def test_an_incident_is_found(shop, incident, measure, severity):
     found = shop.odd(shop.today)
     assert found.get(("orders", measure)) == severity, found
     assert {table for table, _ in found} == {"orders"}
+
+
+def test_one_amount_in_another_unit_is_no_incident(shop):
+    amount = "cast(if(order_id like '%-7', 999999, amount) as decimal(18, 2))"
+    shop.ship(shop.today, orders=f"select * replace ({amount} as amount) from made")
+    assert shop.odd(shop.today) == {}
 
 
 def test_what_another_yaml_measured_does_not_count_twice(shop):
@@ -230,3 +252,79 @@ def test_a_young_table_is_not_judged(tmp_path, monkeypatch):
         shop.ship(FIRST + timedelta(days=number))
     shop.ship(FIRST + timedelta(days=10), orders="select * from made where hash(order_id) % 2 = 0")
     assert shop.odd(FIRST + timedelta(days=10)) == {}
+
+
+def judged(rows: Mapping[date, Sequence[float]], night: date | None = None, **kind: bool) -> dict[str, str]:
+    """Severity by measure of the last day (or a night) of a table whose dumps had so many rows, by day."""
+    ops = duckdb.connect()
+    ops.execute(anomalies.SCHEMA)
+    found = {"shop.orders": [], "shop.stock": []}
+    for day in sorted({*rows, night or max(rows)}):
+        for table, amounts in (("orders", rows.get(day, ())), ("stock", [7])):
+            for number, amount in enumerate(amounts):
+                dump = Dump("shop", table, str(day), f"{table} {day} {number}")
+                found[f"shop.{table}"].append(anomalies.Regular(dump, dump.dump_id, **kind))
+                measured = ["v", "shop", table, dump.dump_id, day, "rows", amount]
+                ops.execute("insert into ops.measures values (?, ?, ?, ?, ?, ?, ?)", measured)
+    last = night or max(rows)
+    anomalies.judge(ops, found, last, last)
+    asked = "select measure, severity from ops.anomalies where night = ? and table_name = 'orders'"
+    return dict(ops.execute(asked, [last]).fetchall())
+
+
+def days_until(last: date, number: int) -> list[date]:
+    return [last - timedelta(days=number - 1 - n) for n in range(number)]
+
+
+@pytest.mark.parametrize(("share", "found"), [(1.0, {}), (0.7, {}), (0.5, {"rows": "mild"}), (0.1, {"rows": "severe"})])
+def test_where_weekdays_are_no_guide_all_days_are(share, found):
+    """Days differ by a sixth for no reason; the same weekday of four weeks would foretell them worse."""
+    chance = random.Random("no season")
+    rows = {day: [1500 * math.exp(chance.gauss(0, 0.17))] for day in days_until(date(2026, 2, 13), 50)}
+    assert judged({**rows, date(2026, 2, 14): [1500 * share]}) == found
+
+
+def test_a_table_that_keeps_to_its_weekdays_is_judged_by_them_and_not_on_others():
+    mails = {0: 250, 1: 50, 4: 260, 5: 55}  # two campaigns a week, and what is read of them on the day after
+    rows = {day: [mails[day.weekday()]] for day in days_until(date(2026, 2, 24), 50) if day.weekday() in mails}
+    assert judged(rows) == {}
+    assert judged({**rows, date(2026, 2, 24): [250]}) == {"rows": "mild"}, "a Tuesday like a Monday"
+    assert judged({**rows, date(2026, 2, 26): [2]}) == {}, "a Thursday, of which nothing is known"
+
+
+@pytest.mark.parametrize(
+    ("last", "times", "found"),
+    [
+        (date(2026, 2, 28), 2.8, {}),
+        (date(2026, 2, 27), 2.8, {"rows": "severe"}),
+        (date(2026, 2, 28), 9, {"rows": "severe"}),
+        (date(2026, 2, 28), 0.3, {"rows": "severe"}),
+        (date(2026, 3, 31), 2.8, {"rows": "severe"}),
+        (date(2026, 4, 30), 2.3, {}),
+        (date(2026, 4, 30), 5, {"rows": "severe"}),
+        (date(2026, 3, 31), 0.5, {}),
+        (date(2026, 4, 1), 0.5, {}),
+        (date(2026, 3, 30), 0.5, {"rows": "severe"}),
+    ],
+)
+def test_the_renewals_of_days_that_a_month_has_not_fall_on_its_last(last, times, found):
+    rows = {day: [600 + day.day] for day in days_until(last, 50)}
+    assert judged({**rows, last: [600 * times]}, is_monthly=True) == found
+    assert judged({**rows, last: [600 * times]}) != {}, "and nobody else's"
+
+
+def test_a_snapshot_that_comes_every_hour_has_as_many_rows_as_one_a_day():
+    *before, today = days_until(date(2026, 3, 5), 50)
+    rows = {day: [12_000 + 40 * n] * (4 if n >= 36 else 1) for n, day in enumerate(before)}
+    assert judged({**rows, today: [14_000] * 4}, is_snapshot=True) == {}
+    assert judged({**rows, today: [14_000, 7_000, 14_000, 14_000]}, is_snapshot=True) == {"rows": "severe"}
+    assert judged({**rows, before[36]: [13_440] * 4}, before[36]) == {"rows": "severe"}, "a log is sent once"
+
+
+@pytest.mark.parametrize(
+    ("usual", "found"), [(2, {}), (40, {"nothing arrived": "mild"}), (None, {"nothing arrived": "mild"})]
+)
+def test_a_log_that_has_a_few_rows_a_day_may_have_none(usual, found):
+    *before, today = days_until(date(2026, 3, 5), 50)
+    rows = {day: [1 if usual is None else usual + n % 3] for n, day in enumerate(before)}
+    assert judged(rows, today) == found
