@@ -64,7 +64,7 @@ def main(
     took: list[float] = []
     for number in range(int(rows[-1]["nights"]) if rows else 0, nights):
         _arrive(home, number, plays, late)
-        if number >= change_every:
+        if number >= change_every and (number % change_every == 0 or not took):
             since = number - number % change_every
             (project / CHANGED).write_text((PROJECT / CHANGED).read_text().replace(WHERE, f"{WHERE} and {since} > 0"))
         took.append(build(home, project=project)["cpu_seconds"])
@@ -112,7 +112,7 @@ def _checkout(project: Path) -> Path:
     for part in PARTS:
         source = PROJECT / part
         if source.is_dir():
-            shutil.copytree(source, project / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, project / part, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.exists():
             project.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, project / part)
