@@ -11,6 +11,7 @@ import gc
 import json
 import os
 import sys
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 
@@ -30,13 +31,14 @@ def main() -> None:
     from dbt.cli.main import cli
 
     from scripts.dbt_faults import arm
-    from scripts.dbt_lean import trim
+    from scripts.dbt_lean import kept_templates, trim
 
     trim()
     sys.argv = ["dbt", *json.loads(told.get())]
     if wanted_fault() in DBT_POINTS:
         arm(wanted_fault())
-    cli()
+    with kept_templates(Path(sys.argv[sys.argv.index("--target-path") + 1])):
+        cli()
 
 
 def _listen(told: SimpleQueue[str]) -> None:

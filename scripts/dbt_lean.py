@@ -1,29 +1,49 @@
-"""dbt without what nobody reads: a quarter of its time in a night goes into messages below the level of its log.
+"""dbt without what nobody reads, and without making the same thing again for each of hundreds of nodes.
 
-``trim`` changes three places of dbt, in this process alone: a message is put together when somebody reads it, one of
-level debug is not offered to loggers that would drop it, and what tells a result's column types is made once for each
-set of columns. What dbt does, prints and writes stays the same.
+``trim`` changes five places of dbt, in this process alone: a message is put together when somebody reads it, one of
+level debug is not offered to loggers that would drop it, what tells a result's column types is made once for each set
+of columns, the answer of a statement without rows once, and a node is handed all macros at once instead of one by one.
+``kept_templates`` keeps what Jinja makes of models and macros from one run to the next. What dbt does, prints and
+writes stays the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import marshal
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from types import CodeType
+from typing import TYPE_CHECKING, Any
 
+import jinja2
+from dbt.clients.jinja import MacroGenerator
+from dbt.context.macros import FlatNamespace, MacroNamespace, MacroNamespaceBuilder, NamespaceMember
 from dbt_common.clients import agate_helper
+from dbt_common.clients.jinja import MacroFuzzEnvironment
 from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
 
 if TYPE_CHECKING:
     from agate import TypeTester
+    from dbt.contracts.graph.nodes import Macro
+
+TEMPLATES = "templates.marshal"
+# More than these are a sign of templates long gone: only those of the run at hand are kept then.
+MOST_TEMPLATES = 5_000
 
 
 def trim() -> None:
-    """Spare dbt what nobody reads."""
+    """Spare dbt what nobody reads and what it has made before."""
     _put_messages_together_when_read()
     _drop_debug_messages_early()
     _keep_type_testers()
+    agate_helper.empty_table = cache(agate_helper.empty_table)
+    MacroNamespaceBuilder.build_namespace = _bind_all_macros
 
 
 def _put_messages_together_when_read() -> None:
@@ -72,3 +92,77 @@ def _keep_type_testers() -> None:
         return make(tuple(text_columns), string_null_values)
 
     agate_helper.build_type_tester = kept
+
+
+class _Macros(MacroNamespace):
+    """All macros that a node may call, by the name under which it finds them; looked up once and not per search."""
+
+    def __init__(self, *namespaces: FlatNamespace | dict[str, FlatNamespace]) -> None:
+        super().__init__(*namespaces)
+        self.found: dict[str, NamespaceMember] = {}
+        for names in reversed(list(self._search_order())):
+            self.found |= names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.found)
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def __getitem__(self, key: str) -> NamespaceMember:
+        return self.found[key]
+
+
+def _bind_all_macros(
+    builder: MacroNamespaceBuilder, macros_by_package: Mapping[str, Mapping[str, Macro]], ctx: dict[str, Any]
+) -> MacroNamespace:
+    """``MacroNamespaceBuilder.build_namespace`` without three constructors and a search of each macro for each node."""
+    node, stack, new = builder.node, builder.thread_ctx, MacroGenerator.__new__
+
+    def bind(macro: Macro) -> MacroGenerator:
+        bound = new(MacroGenerator)
+        bound.context, bound.macro, bound.node, bound.stack = ctx, macro, node, stack
+        return bound
+
+    bound = {
+        package: {name: bind(macro) for name, macro in macros.items()} for package, macros in macros_by_package.items()
+    }
+    shipped: FlatNamespace = {}
+    for package in reversed(builder.internal_package_names_order):
+        shipped |= bound.get(package, {})
+    packages = {name: macros for name, macros in bound.items() if name not in builder.internal_package_names}
+    own = packages.get(builder.search_package, {})
+    root = packages.get(builder.root_package, {}) if builder.root_package != builder.search_package else {}
+    return _Macros(root, own, shipped, packages)
+
+
+@contextmanager
+def kept_templates(target: Path) -> Iterator[None]:
+    """What Jinja makes of templates, from the run before where template and versions are the same, or for the next.
+
+    ``target`` is dbt's folder; the file in it may be deleted at any time.
+    """
+    make, file = MacroFuzzEnvironment.compile, target / TEMPLATES
+    versions = " ".join([sys.version, *map(version, ("jinja2", "dbt-common"))])
+    known: dict[str, CodeType] = {}
+    with suppress(OSError, ValueError, EOFError, TypeError):  # there is none, or a full disk cut it off
+        known = marshal.loads(file.read_bytes())
+    used: dict[str, CodeType] = {}
+
+    def compiled(environment: MacroFuzzEnvironment, source: str) -> CodeType:
+        if environment.undefined is not jinja2.Undefined:  # while parsing, where each node has one of its own
+            return make(environment, source)
+        key = sha256(f"{versions} {type(environment).__name__} {source}".encode()).hexdigest()
+        used[key] = used.get(key) or known.get(key) or make(environment, source)
+        return used[key]
+
+    MacroFuzzEnvironment.compile = compiled
+    try:
+        yield
+    finally:
+        if not used.keys() <= known.keys():
+            kept = known | used if len(known | used) <= MOST_TEMPLATES else used
+            new = file.with_name(f".{file.name}.new")
+            with suppress(OSError):
+                new.write_bytes(marshal.dumps(kept))
+                new.replace(file)

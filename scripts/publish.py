@@ -15,8 +15,9 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,14 +54,36 @@ MAKING = ".making-"
 # What the record says of any mart, published or not.
 NAMED = ("name", "schema", "domain", "owner", "publish", "day")
 
-# As the macro content_hash_of_sums puts the sums of a mart's days together.
+# So many tables are copied at once: most are small, and one thread of the engine copies a small one.
+AT_ONCE = 2
+
+# What the ledger says of each mart: hash and rows of its days, and whether this version of the engine wrote the hash.
+RECORDED = """
+    select relation, list([cast(day as varchar), output_hash] order by day), sum(row_count),
+        bool_and(sequence >= (select max(since) from ops.engines))
+    from ops.fresh
+    where output_hash not in ('gone', 'empty', 'created', 'started')
+    group by relation
+"""
+
+# The portable hash of each mart, as the macro content_hash_of_sums puts the sums of its days together.
 CONTENTS = """
-    select count(*), md5(concat(max(shape), ':', cast(sum(first_sum) as decimal(38, 0)), ':',
+    select relation, count(*), md5(concat(max(shape), ':', cast(sum(first_sum) as decimal(38, 0)), ':',
         cast(sum(second_sum) as decimal(38, 0)), ':', cast(sum(contents.row_count) as bigint)))
     from (select distinct * from ops.contents) as contents
     inner join ops.fresh using (relation, output_hash)
-    where relation = ? and contents.day is not distinct from fresh.day
+    where contents.day is not distinct from fresh.day
+    group by relation
 """
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a mart's rows are, as the ledger has them: the hash of each day (of None: of a table without days)."""
+
+    days: dict[str | None, str]
+    row_count: int
+    is_own: bool  # hashed by this version of the engine
 
 
 @click.command()
@@ -220,11 +243,14 @@ def _plan(connection: duckdb.DuckDBPyConnection, report: dict[str, Any], current
         domains=domains,
         files={},
     )
+    recorded = {name: Recorded(dict(days), rows, is_own) for name, days, rows, is_own in _rows(connection, RECORDED)}
+    contents = {name: (days, content) for name, days, content in _rows(connection, CONTENTS)}
     for mart in report["marts"]:
         if mart["publish"] == "none":
             continue
         if domains[mart["domain"]].late_since is None:
-            planned.marts.append(_newest(connection, mart, before, planned.run_id))
+            known = recorded.get(mart["name"]), contents.get(mart["name"])
+            planned.marts.append(_newest(connection, mart, before, planned.run_id, *known))
         elif f"{mart['schema']}.{mart['name']}" not in before:
             planned.marts.append(_missing(mart))
     late = {name for name, domain in domains.items() if domain.late_since}
@@ -275,40 +301,41 @@ def _certified(
     return domains
 
 
-def _newest(connection: duckdb.DuckDBPyConnection, mart: dict[str, Any], before: dict[str, Mart], run_id: str) -> Mart:
-    """A mart as the warehouse has it now, with the ledger's word for what is in it."""
-    since = connection.execute("select max(since) from ops.engines").fetchone()[0]
-    rows = connection.execute(
-        "select cast(day as varchar), output_hash, row_count, sequence < ? from ops.fresh "
-        "where relation = ? and output_hash not in ('gone', 'empty', 'created', 'started') order by day",
-        [since, mart["name"]],
-    ).fetchall()
-    found = {day: output for day, output, _, _ in rows}
-    number = sum(row[2] for row in rows)
-    if not rows or any(is_older for _, _, _, is_older in rows):
+def _newest(
+    connection: duckdb.DuckDBPyConnection,
+    mart: dict[str, Any],
+    before: dict[str, Mart],
+    run_id: str,
+    recorded: Recorded | None,
+    content: tuple[int, str] | None,
+) -> Mart:
+    """A mart as the warehouse has it now, with the ledger's word for what is in it.
+
+    ``content`` is how many days the portable hash of its rows is of, and that hash.
+    """
+    if recorded is None or not recorded.is_own:
         # a view, or rows hashed by another version of the engine: their hash is whatever it is now
-        found, number = _hash_table(connection, f'"{mart["schema"]}"."{mart["name"]}"', mart["day"])
+        recorded = Recorded(*_hash_table(connection, f'"{mart["schema"]}"."{mart["name"]}"', mart["day"]), is_own=True)
     described = hashlib.sha256(json.dumps([mart["description"], mart["columns"]]).encode()).hexdigest()[:16]
     old = before.get(f"{mart['schema']}.{mart['name']}")
     return Mart(
         **{key: mart[key] for key in (*NAMED, "audience", "few_people", "grain")},
-        row_count=number,
-        hash=(total := hash_of_days(found)),
+        row_count=recorded.row_count,
+        hash=(total := hash_of_days(recorded.days)),
         described=described,
         warning=mart.get("warning"),
         changed_run=old.changed_run if old and old.hash == total else run_id,
-        days=found if mart["publish"] == "facts" else {},
-        content_hash=_content_hash(connection, mart["name"], len(found)),
+        days=recorded.days if mart["publish"] == "facts" else {},
+        content_hash=content[1] if content and content[0] == len(recorded.days) else None,
     )
 
 
-def _content_hash(connection: duckdb.DuckDBPyConnection, name: str, days: int) -> str | None:
-    """The portable hash of a mart's rows, if the build has recorded it for each of its days."""
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
+    """The rows of a question to the ledger; none where an older build has not made its table yet."""
     try:
-        found, content_hash = connection.execute(CONTENTS, [name]).fetchone()
+        return connection.execute(query).fetchall()
     except duckdb.CatalogException:
-        return None
-    return content_hash if found == days else None
+        return []
 
 
 def _kept(mart: Mart, current: Published) -> Mart:
@@ -364,8 +391,11 @@ def _make(connection: duckdb.DuckDBPyConnection, planned: Published, report: dic
 def _attached(
     connection: duckdb.DuckDBPyConnection, new: Path, old: Path | None, source: Path | None
 ) -> Iterator[None]:
-    """The file being made as ``made``, the last one as ``shown``, the night's complete one as ``complete``."""
-    attached = {"made": (new, "")}
+    """The file being made as ``made``, the last one as ``shown``, the night's complete one as ``complete``.
+
+    Beside them ``decided``, in memory: a temporary table would be of one cursor alone.
+    """
+    attached = {"made": (new, ""), "decided": (Path(":memory:"), "")}
     if old and old.exists():
         attached["shown"] = (old, " (read_only)")
     if source and source.exists():
@@ -395,25 +425,29 @@ def _fill(
         connection.execute(f"create schema if not exists made.{schema}")
     live = connection.execute("select current_database()").fetchone()[0]
     covered = _decide(connection, marts) if file == EVERYBODY else {}
-    for mart in progress(marts, f"publish {file}"):
-        made = f"made.{mart.relation(file)}"
-        source = "complete" if file != "marts.duckdb" else "shown" if planned.domains[mart.domain].late_since else live
+
+    def copy(mart: Mart) -> None:
+        made, is_late = f"made.{mart.relation(file)}", planned.domains[mart.domain].late_since
+        source = "complete" if file != "marts.duckdb" else "shown" if is_late else live
         rows = f"select * from {source}.{mart.relation()}"
-        if mart.name in covered:
-            columns = [row[0] for row in connection.execute(f"describe {rows}").fetchall()]
-            rows = shown(covered[mart.name], columns, mart.few_people)
-            hidden[mart.key] = hash_of_days(_hash_table(connection, f"({rows})", mart.day)[0])
         # one transaction a mart: each column's comment by itself would be written through to the disk
-        with _one_transaction(connection):
-            connection.execute(f"create table {made} as {rows}")
-            if source == live:
-                about = described[mart.key]
-                _comment(connection, made, about["description"], about["columns"])
+        with connection.cursor() as own, _one_transaction(own):
+            if mart.name in covered:
+                columns = [row[0] for row in own.execute(f"describe {rows}").fetchall()]
+                rows = shown(covered[mart.name], columns, mart.few_people)
+                hidden[mart.key] = hash_of_days(_hash_table(own, f"({rows})", mart.day)[0])
+            own.execute(f"create table {made} as {rows}")
+            if is_late:
+                _copy_comments(own, source, mart, made)
             else:
-                _copy_comments(connection, source, mart, made)
-    for table in covered.values():
-        connection.execute(f"drop table {table}")
-    _make_health(connection, planned, file)
+                about = described[mart.key]
+                _comment(own, made, about["description"], about["columns"])
+
+    with ThreadPoolExecutor(AT_ONCE) as copying:
+        for _ in progress(copying.map(copy, marts), f"publish {file}", total=len(marts)):
+            pass
+    with _one_transaction(connection):
+        _make_health(connection, planned, file)
     return hidden
 
 
@@ -422,11 +456,11 @@ def _decide(connection: duckdb.DuckDBPyConnection, marts: list[Mart]) -> dict[st
     rules, tables = {}, {}
     for mart in marts:
         if mart.few_people:
-            rules[mart.name], tables[mart.name] = mart.few_people, f'temp.main."decided {mart.name}"'
+            rules[mart.name], tables[mart.name] = mart.few_people, f'decided.main."{mart.name}"'
             source = f"complete.{mart.relation()}"
             columns = [row[0] for row in connection.execute(f"describe {source}").fetchall()]
             rows = decided(source, columns, mart.few_people)
-            connection.execute(f"create or replace temp table {tables[mart.name]} as {rows}")
+            connection.execute(f"create table {tables[mart.name]} as {rows}")
     cover_sums(connection, rules, tables)
     return tables
 
