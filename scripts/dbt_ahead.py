@@ -38,7 +38,10 @@ def main() -> None:
     if wanted_fault() in DBT_POINTS:
         arm(wanted_fault())
     with kept_templates(Path(sys.argv[sys.argv.index("--target-path") + 1])):
-        cli()
+        try:
+            cli()
+        finally:
+            gc.freeze()  # the process ends: looking through all that is left once more would take a second
 
 
 def _listen(told: SimpleQueue[str]) -> None:

@@ -143,9 +143,11 @@ def kept_templates(target: Path) -> Iterator[None]:
     ``target`` is dbt's folder; the file in it may be deleted at any time.
     """
     make, file = MacroFuzzEnvironment.compile, target / TEMPLATES
+    new = file.with_name(f".{file.name}.new")
     versions = " ".join([sys.version, *map(version, ("jinja2", "dbt-common"))])
     known: dict[str, CodeType] = {}
     with suppress(OSError, ValueError, EOFError, TypeError):  # there is none, or a full disk cut it off
+        new.unlink(missing_ok=True)
         known = marshal.loads(file.read_bytes())
     used: dict[str, CodeType] = {}
 
@@ -160,9 +162,9 @@ def kept_templates(target: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        MacroFuzzEnvironment.compile = make
         if not used.keys() <= known.keys():
             kept = known | used if len(known | used) <= MOST_TEMPLATES else used
-            new = file.with_name(f".{file.name}.new")
             with suppress(OSError):
                 new.write_bytes(marshal.dumps(kept))
                 new.replace(file)

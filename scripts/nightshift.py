@@ -111,7 +111,7 @@ def main() -> None:
       NIGHTSHIFT_HOME          where all state lives (default: var/)
       NIGHTSHIFT_MEMORY        DuckDB's memory limit (default 6GB)
       NIGHTSHIFT_THREADS       threads of one statement (default 2)
-      NIGHTSHIFT_DBT_THREADS   models built at the same time (default 2)
+      NIGHTSHIFT_DBT_THREADS   models built at the same time (default 4)
       NIGHTSHIFT_SPILL         where large sorts go (default: spill/ under NIGHTSHIFT_HOME)
       NIGHTSHIFT_KEEP_RUNS     published runs that are kept (default: retention.yml)
       NIGHTSHIFT_BACKUP        where `backup` puts the run state

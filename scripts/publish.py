@@ -363,19 +363,20 @@ def _make(connection: duckdb.DuckDBPyConnection, planned: Published, report: dic
     previous = folder("published") / planned.previous if planned.previous else None
     before = Published.read(previous) if previous else None
     described = {f"{mart['schema']}.{mart['name']}": mart for mart in report["marts"]}
-    for file, signature in planned.files.items():
-        old = previous / file if previous else None
-        if before and before.files.get(file) == signature and old and old.exists():
-            os.link(old, making / file)
-            continue
-        with _attached(connection, making / file, old, making / "marts.duckdb" if file != "marts.duckdb" else None):
-            hidden = _fill(connection, planned, file, described)
-        _check(planned, file, making / file, hidden)
-        (making / file).chmod(0o444)
-        fault_point("publish:after-file")
-    for mart in planned.marts:
-        if mart.is_facts and mart.hash:
-            _make_facts(connection, planned, mart, before, previous, making)
+    with ThreadPoolExecutor(1) as beside:
+        waited_for = [beside.submit(_make_all_facts, connection.cursor(), planned, before, previous, making)]
+        for file, signature in planned.files.items():
+            old = previous / file if previous else None
+            if before and before.files.get(file) == signature and old and old.exists():
+                os.link(old, making / file)
+                continue
+            with _attached(connection, making / file, old, making / "marts.duckdb" if file != "marts.duckdb" else None):
+                hidden = _fill(connection, planned, file, described)
+            (making / file).chmod(0o444)
+            waited_for.append(beside.submit(_check, planned, file, making / file, hidden))
+            fault_point("publish:after-file")
+        for made in waited_for:
+            made.result()
     _make_site(previous, making)
     replace_json(
         making / RECORD, {"format": 1, **asdict(planned), "published_at": datetime.now(UTC).isoformat(" ", "seconds")}
@@ -549,6 +550,18 @@ def _hash_table(
 def hash_of_days(days: dict[str | None, str]) -> str:
     """One hash of a mart from the hashes of its days."""
     return hashlib.md5(",".join(f"{day}:{output}" for day, output in sorted(days.items())).encode()).hexdigest()
+
+
+def _make_all_facts(
+    connection: duckdb.DuckDBPyConnection,
+    planned: Published,
+    before: Published | None,
+    previous: Path | None,
+    making: Path,
+) -> None:
+    for mart in planned.marts:
+        if mart.is_facts and mart.hash:
+            _make_facts(connection, planned, mart, before, previous, making)
 
 
 def _make_facts(
