@@ -102,7 +102,7 @@ bench: env
 	$(PY) -m scripts.bench.land --threads 1 --threads 2
 	$(PY) -m scripts.bench.nights
 	$(PY) -m scripts.bench.finance
-	$(PY) -m scripts.bench.royalties --plays 3000000 --listeners 20000 --recordings 300000
+	$(PY) -m scripts.bench.royalties
 	$(PY) -m scripts.bench.search
 	$(PY) -m scripts.bench.recommend
 	$(PY) -m scripts.bench.fraud_features --keep

@@ -74,19 +74,22 @@ ROWS = {
             select recording_id, min(track_id) as track_id, min(isrc) as isrc from core.dim_track group by recording_id
         ),
         heard as (
-            select pools.territory, pools.plan_code, pools.licensor_id, pools.currency, heard.recording_id,
+            select pools.territory, pools.plan_code, pools.licensor_id, pools.currency, catalogue.recording_id,
                 sum(if(pools.trial_streams_count, heard.streams, heard.paid_streams)) as streams
             from intermediate.int_royalties__recording_values as heard
+            inner join intermediate.int_royalties__audiences as audiences using (royalty_month, audience_number)
+            inner join intermediate.int_royalties__catalogue as catalogue using (royalty_month, recording_number)
             inner join intermediate.int_royalties__pools as pools
                 using (royalty_month, territory, plan_code, licensor_id)
             where royalty_month = $month
             group by all
         ),
         earned as (
-            select pools.territory, pools.plan_code, pools.licensor_id, pools.currency, recording_id,
+            select pools.territory, pools.plan_code, pools.licensor_id, pools.currency, catalogue.recording_id,
                 sum(line_cents)::bigint as line_cents
             from intermediate.int_royalties__lines
             inner join intermediate.int_royalties__pools as pools using (royalty_month, pool_number)
+            inner join intermediate.int_royalties__catalogue as catalogue using (royalty_month, recording_number)
             where royalty_month = $month group by all
         )
         select $month as royalty_month, heard.*, track.release_id, tracks.isrc, track.title,

@@ -21,9 +21,13 @@ where date_trunc('month', revenue_on) = '{play_month}' and territory = '{territo
     and currency = '{currency}'
 group by revenue_on order by revenue_on"""
 NUMBERED = "inner join intermediate.int_royalties__pools as pools using (royalty_month, pool_number)"
+NAMED = f"""{NUMBERED}
+inner join (
+    select royalty_month, recording_number, recording_id from intermediate.int_royalties__catalogue
+) as catalogue using (royalty_month, recording_number)"""
 SHARES = f"""
 select recording_id, rights_holder_id, problem, shares.streams, shares.pro_rata_nanos, shares.user_centric_nanos
-from intermediate.int_royalties__shares as shares {NUMBERED}
+from intermediate.int_royalties__shares as shares {NAMED}
 where {POOL_KEY} and recording_id = '{{recording_id}}'
 order by rights_holder_id, problem"""
 PAYEE = f"""
@@ -32,7 +36,7 @@ where {POOL_KEY} and is_in_force and payee = '{{rights_holder_id}}'"""
 CENTS = f"""
 select due_nanos, line_cents, (select count(*) from intermediate.int_royalties__lines {NUMBERED}
     where {POOL_KEY} and rights_holder_id = '{{rights_holder_id}}') as lines_of_the_payee
-from intermediate.int_royalties__lines {NUMBERED}
+from intermediate.int_royalties__lines {NAMED}
 where {POOL_KEY} and rights_holder_id = '{{rights_holder_id}}' and recording_id = '{{recording_id}}'"""
 SAID = """
 select statement_id, line_kind, cause, streams, amount, issued_on from royalties.fct_statement_lines

@@ -298,7 +298,7 @@ def _vacuum(file: Path, above: float | str) -> int:
     before = file.stat().st_size
     try:
         with duckdb.connect(str(file), config=settings()) as connection:
-            connection.execute(f"attach '{str(new).replace(chr(39), chr(39) * 2)}' as made")
+            connection.execute(f"attach '{str(new).replace(chr(39), chr(39) * 2)}' as made (storage_version 'latest')")
             fault_point("gc:before-copy")
             connection.execute(f"copy from database {file.stem} to made")
             _compare(connection, file.stem)

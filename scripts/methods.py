@@ -20,7 +20,9 @@ in_euro as (
     from intermediate.int_royalties__shares as shares
     inner join intermediate.int_royalties__pools as pools
         on pools.royalty_month = shares.royalty_month and pools.pool_number = shares.pool_number
-    inner join artists on artists.recording_id = shares.recording_id
+    inner join intermediate.int_royalties__catalogue as catalogue
+        on catalogue.royalty_month = shares.royalty_month and catalogue.recording_number = shares.recording_number
+    inner join artists on artists.recording_id = catalogue.recording_id
     left join intermediate.int_finance__exchange_rates as rates
         on rates.currency = pools.currency and rates.valid_from = last_day(shares.royalty_month)
     where pools.plan_code <> 'free' and ($month is null or shares.royalty_month = $month)

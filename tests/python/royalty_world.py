@@ -20,9 +20,10 @@ MONTH = date(2026, 1, 1)
 MODELS = (
     "stg_nightshift__closed_months", "stg_nightshift__statements", "stg_nightshift__royalty_pools",
     "stg_nightshift__royalty_suspense", "stg_nightshift__judgements", "int_royalties__closed_months", "int_royalties__recordings",
-    "int_royalties__split_spans", "int_royalties__split_cuts", "int_royalties__subscribers",
-    "int_royalties__recording_values", "int_royalties__terms", "int_royalties__pools", "int_royalties__shares",
-    "int_royalties__payees", "int_royalties__lines", "int_royalties__reinstated", "int_royalties__adjustments",
+    "int_royalties__split_spans", "int_royalties__split_cuts", "int_royalties__subscribers", "int_royalties__audiences",
+    "int_royalties__catalogue", "int_royalties__recording_values", "int_royalties__heard", "int_royalties__terms",
+    "int_royalties__pools", "int_royalties__splits", "int_royalties__shares", "int_royalties__payees", "int_royalties__lines", "int_royalties__reinstated", "int_royalties__said",
+    "int_royalties__adjustments",
     "fct_pools", "fct_allocations",
     "fct_suspense", "fct_statement_lines", "int_royalties__statement_lines_due", "int_royalties__statements_due",
     "royalty_statements", "rpt_restatement",

@@ -199,7 +199,7 @@ def test_plays_follow_the_splits_of_their_day(royalties):
     bought = ("r4-h9", "r4", "h2", "0.9", date(2026, 1, 15), None, BEGIN)
     royalties.make(replace(world, splits=[*sold, bought], streams=[*world.streams, LATE_PLAY]))
     found = royalties.rows(
-        "select rights_holder_id, streams, pro_rata_nanos from intermediate.int_royalties__shares where recording_id = 'r4' order by 1"
+        "select rights_holder_id, streams, pro_rata_nanos from intermediate.int_royalties__shares inner join intermediate.int_royalties__catalogue using (royalty_month, recording_number) where recording_id = 'r4' order by 1"
     )
     half = 1300 * 10**9 // 12
     assert [(holder, streams) for holder, streams, _ in found] == [("h1", 2), ("h2", 1), ("h4", 1)]
@@ -381,7 +381,7 @@ def check_split(royalties, world, seed):
 
 def check_said(royalties):
     """All lines of a month, issued and due, say what the month is today."""
-    wanted = "select royalty_month, plan_code, licensor_id, rights_holder_id, recording_id, sum(line_cents) / 100.0 from intermediate.int_royalties__lines inner join intermediate.int_royalties__pools using (royalty_month, pool_number) where rights_holder_id is not null group by all having sum(line_cents) <> 0"
+    wanted = "select royalty_month, plan_code, pools.licensor_id, rights_holder_id, recording_id, sum(line_cents) / 100.0 from intermediate.int_royalties__lines inner join intermediate.int_royalties__pools as pools using (royalty_month, pool_number) inner join intermediate.int_royalties__catalogue using (royalty_month, recording_number) where rights_holder_id is not null group by all having sum(line_cents) <> 0"
     said = "select play_month, plan_code, licensor_id, rights_holder_id, recording_id, sum(amount)::double from royalties.fct_statement_lines where recording_id is not null group by all having sum(amount) <> 0"
     assert sorted(map(str, royalties.rows(wanted))) == sorted(map(str, royalties.rows(said)))
 

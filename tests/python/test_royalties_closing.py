@@ -26,6 +26,7 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 COPIED = (
     "core.dim_artist", "core.dim_licensor", "core.dim_rights_holder", "core.dim_track",
     "intermediate.int_finance__exchange_rates", "intermediate.int_royalties__closed_months",
+    "intermediate.int_royalties__audiences", "intermediate.int_royalties__catalogue",
     "intermediate.int_royalties__lines", "intermediate.int_royalties__pools",
     "intermediate.int_royalties__recording_values", "intermediate.int_royalties__statement_lines_due",
     "intermediate.int_royalties__statements_due", "royalties.fct_pools", "royalties.fct_statement_lines",

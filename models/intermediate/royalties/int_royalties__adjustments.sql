@@ -1,12 +1,12 @@
 {{ config(day='royalty_month', unit='month',
     reads={
-        'int_royalties__lines': 'day', 'int_royalties__pools': 'day', 'stg_nightshift__royalty_pools': 'day',
-        'stg_nightshift__royalty_suspense': 'day', 'stg_nightshift__statements': 'whole',
-        'int_royalties__closed_months': 'whole', 'dim_split': 'whole', 'int_royalties__reinstated': 'day'
+        'int_royalties__lines': 'day', 'int_royalties__pools': 'day', 'int_royalties__catalogue': 'day',
+        'stg_nightshift__royalty_pools': 'day', 'stg_nightshift__royalty_suspense': 'day',
+        'int_royalties__said': 'whole', 'int_royalties__closed_months': 'whole', 'dim_split': 'whole', 'int_royalties__reinstated': 'day'
     }) }}
 {%- set pool = pool_key() %}
--- What a closed month would say today less what has been said of it, line by line, and why they differ.
--- A month before the last closed one of which nothing was known then is closed as well: nothing was said of it.
+-- What a closed month would say today less what was said of it, line by line, and why they differ. A month before the
+-- last closed one of which nothing was known then is closed as well: nothing was said of it.
 with months as (
     select royalty_month from {{ ref('int_royalties__closed_months') }}
     union
@@ -22,18 +22,9 @@ closed as (
 ),
 
 said as (
-    select
-        statements.play_month as royalty_month, statements.territory, statements.plan_code, statements.currency,
-        statements.licensor_id, statements.recording_id, statements.rights_holder_id,
-        cast(sum(statements.streams) as bigint) as streams,
-        cast(sum({{ cents('statements.amount') }}) as bigint) as line_cents
-    from {{ ref('stg_nightshift__statements') }} as statements
-    inner join {{ ref('int_royalties__closed_months') }} as issued on issued.royalty_month = statements.statement_month
-    inner join closed on closed.royalty_month = statements.play_month
-    where statements.line_kind in ('earning', 'adjustment', 'suspense_release')
-    group by
-        statements.play_month, statements.territory, statements.plan_code, statements.currency,
-        statements.licensor_id, statements.recording_id, statements.rights_holder_id
+    select said.*
+    from {{ ref('int_royalties__said') }} as said
+    inner join closed on closed.royalty_month = said.royalty_month
 ),
 
 suspended as (
@@ -45,11 +36,14 @@ suspended as (
 lines as (
     select
         pools.royalty_month, pools.territory, pools.plan_code, pools.currency, pools.licensor_id,
-        lines.recording_id, lines.rights_holder_id, lines.streams, lines.line_cents
+        catalogue.recording_id, lines.rights_holder_id, lines.streams, lines.line_cents
     from {{ ref('int_royalties__lines') }} as lines
     inner join closed on closed.royalty_month = lines.royalty_month
     inner join {{ ref('int_royalties__pools') }} as pools
         on pools.royalty_month = lines.royalty_month and pools.pool_number = lines.pool_number
+    inner join {{ ref('int_royalties__catalogue') }} as catalogue
+        on {{ same('catalogue', 'lines', ['royalty_month', 'recording_number']) }}
+        and {{ stale_days('catalogue.royalty_month') }}
     where {{ stale_days('lines.royalty_month') }} and {{ stale_days('pools.royalty_month') }}
 ),
 

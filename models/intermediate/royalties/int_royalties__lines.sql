@@ -9,7 +9,7 @@ with shares as (
     select
         shares.royalty_month,
         shares.pool_number,
-        shares.recording_id,
+        shares.recording_number,
         shares.rights_holder_id,
         shares.problem,
         shares.streams,
@@ -31,7 +31,7 @@ placed as (
         *,
         row_number() over (
             partition by royalty_month, pool_number, rights_holder_id
-            order by due_nanos % {{ nanos() }} desc, recording_id, coalesce(problem, '')
+            order by due_nanos % {{ nanos() }} desc, recording_number, coalesce(problem, '')
         ) as place
     from shares
 
@@ -40,7 +40,7 @@ placed as (
 select
     placed.royalty_month,
     placed.pool_number,
-    placed.recording_id,
+    placed.recording_number,
     placed.rights_holder_id,
     placed.problem,
     placed.streams,

@@ -1,7 +1,6 @@
 {{ config(day='royalty_month', unit='month',
     reads={
-        'int_royalties__terms': 'day', 'int_royalties__subscribers': 'day',
-        'int_royalties__recording_values': 'day'
+        'int_royalties__terms': 'day', 'int_royalties__subscribers': 'day', 'int_royalties__heard': 'day'
     }) }}
 -- How large a licensor's pool is under either method. `base` is what it would be if all streams were the licensor's.
 with money as (
@@ -17,18 +16,6 @@ with money as (
     group by royalty_month, territory, plan_code, currency
 ),
 
-heard as (
-    select
-        royalty_month, territory, plan_code, licensor_id, currency,
-        cast(sum(streams) as bigint) as streams,
-        cast(sum(paid_streams) as bigint) as paid_streams,
-        sum(stream_value) as stream_value,
-        sum(paid_stream_value) as paid_stream_value
-    from {{ ref('int_royalties__recording_values') }}
-    where {{ stale_days('royalty_month') }}
-    group by royalty_month, territory, plan_code, licensor_id, currency
-),
-
 -- Under the licensor's terms: streams of trial listeners count or do not, for her part as for the whole.
 weighed as (
     select
@@ -40,11 +27,11 @@ weighed as (
         {{ wide("sum(case when heard.currency = terms.currency and heard.licensor_id = terms.licensor_id then "
             ~ counted('terms', 'heard', 'stream_value') ~ " else 0 end)") }} as value
     from {{ ref('int_royalties__terms') }} as terms
-    inner join heard
+    inner join {{ ref('int_royalties__heard') }} as heard
         on heard.royalty_month = terms.royalty_month
         and heard.territory = terms.territory
         and heard.plan_code = terms.plan_code
-    where {{ stale_days('terms.royalty_month') }}
+    where {{ stale_days('terms.royalty_month') }} and {{ stale_days('heard.royalty_month') }}
     group by terms.royalty_month, terms.territory, terms.plan_code, terms.currency, terms.licensor_id
 ),
 

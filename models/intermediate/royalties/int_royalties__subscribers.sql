@@ -60,6 +60,9 @@ select
     territory,
     plan_code,
     currency,
+    cast(dense_rank() over (
+        partition by royalty_month order by territory, plan_code, coalesce(currency, '')
+    ) as integer) as audience_number,
     net_cents,
     streams,
     paid_streams,

@@ -1,4 +1,6 @@
-{{ config(day='royalty_month', unit='month', reads={'int_royalties__shares': 'day', 'int_royalties__pools': 'day'}) }}
+{{ config(day='royalty_month', unit='month', reads={
+    'int_royalties__shares': 'day', 'int_royalties__pools': 'day', 'int_royalties__catalogue': 'day',
+}) }}
 {%- set columns = 'royalty_month, territory, plan_code, licensor_id, recording_id,
     coalesce(rights_holder_id, problem) as payee, rights_holder_id, problem' %}
 -- Both methods side by side, before cents are placed.
@@ -11,7 +13,7 @@ with shares as (
         pools.licensor_id,
         pools.currency,
         pools.allocation_method as method_in_force,
-        shares.recording_id,
+        catalogue.recording_id,
         shares.rights_holder_id,
         shares.problem,
         shares.streams,
@@ -21,7 +23,13 @@ with shares as (
     inner join {{ ref('int_royalties__pools') }} as pools
         on pools.royalty_month = shares.royalty_month
         and pools.pool_number = shares.pool_number
-    where {{ stale_days('shares.royalty_month') }} and {{ stale_days('pools.royalty_month') }}
+    inner join {{ ref('int_royalties__catalogue') }} as catalogue
+        on catalogue.royalty_month = shares.royalty_month
+        and catalogue.recording_number = shares.recording_number
+    where
+        {{ stale_days('shares.royalty_month') }}
+        and {{ stale_days('pools.royalty_month') }}
+        and {{ stale_days('catalogue.royalty_month') }}
 
 )
 

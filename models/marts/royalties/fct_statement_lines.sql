@@ -1,6 +1,7 @@
 {{ config(day='play_month', unit='month',
     reads={
-        'int_royalties__lines': 'day', 'int_royalties__pools': 'day', 'int_royalties__adjustments': 'day',
+        'int_royalties__lines': 'day', 'int_royalties__pools': 'day', 'int_royalties__catalogue': 'day',
+        'int_royalties__adjustments': 'day',
         'stg_nightshift__statements': 'whole', 'int_royalties__closed_months': 'whole'
     }) }}
 -- Statements as they were issued, and (without an id of a statement) what the next ones will say: the earnings of each
@@ -16,16 +17,19 @@ due as (
 
     select
         lines.royalty_month as statement_month, 'earning' as line_kind, lines.rights_holder_id, pools.licensor_id,
-        lines.recording_id, pools.territory, pools.plan_code, lines.royalty_month as play_month,
+        catalogue.recording_id, pools.territory, pools.plan_code, lines.royalty_month as play_month,
         cast(null as {{ dbt.type_string() }}) as cause,
         lines.streams, lines.line_cents, pools.currency
     from {{ ref('int_royalties__lines') }} as lines
     inner join {{ ref('int_royalties__pools') }} as pools
         on pools.royalty_month = lines.royalty_month and pools.pool_number = lines.pool_number
+    inner join {{ ref('int_royalties__catalogue') }} as catalogue
+        on catalogue.royalty_month = lines.royalty_month and catalogue.recording_number = lines.recording_number
     cross join first_open
     where
         {{ stale_days('lines.royalty_month') }}
         and {{ stale_days('pools.royalty_month') }}
+        and {{ stale_days('catalogue.royalty_month') }}
         and lines.rights_holder_id is not null
         and (first_open.statement_month is null or lines.royalty_month >= first_open.statement_month)
     union all

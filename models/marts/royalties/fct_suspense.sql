@@ -1,11 +1,13 @@
-{{ config(day='royalty_month', unit='month', reads={'int_royalties__lines': 'day', 'int_royalties__pools': 'day'}) }}
+{{ config(day='royalty_month', unit='month', reads={
+    'int_royalties__lines': 'day', 'int_royalties__pools': 'day', 'int_royalties__catalogue': 'day',
+}) }}
 -- Money that nobody can be paid yet, and why.
 select
     lines.royalty_month,
     pools.territory,
     pools.plan_code,
     pools.licensor_id,
-    lines.recording_id,
+    catalogue.recording_id,
     lines.problem,
     lines.streams,
     {{ from_cents('lines.line_cents') }} as amount,
@@ -14,7 +16,11 @@ from {{ ref('int_royalties__lines') }} as lines
 inner join {{ ref('int_royalties__pools') }} as pools
     on pools.royalty_month = lines.royalty_month
     and pools.pool_number = lines.pool_number
+inner join {{ ref('int_royalties__catalogue') }} as catalogue
+    on catalogue.royalty_month = lines.royalty_month
+    and catalogue.recording_number = lines.recording_number
 where
     {{ stale_days('lines.royalty_month') }}
     and {{ stale_days('pools.royalty_month') }}
+    and {{ stale_days('catalogue.royalty_month') }}
     and lines.rights_holder_id is null
