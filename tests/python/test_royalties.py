@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -220,12 +221,12 @@ def worlds(draw):
     streams = draw(st.lists(st.tuples(
         days, st.sampled_from(accounts), st.just("FR"), plan, st.booleans(), st.sampled_from(tracks), st.integers(1, 40)
     ), max_size=12, unique_by=lambda row: row[:6]))  # fmt: skip
-    money = draw(
-        st.lists(
-            st.tuples(days, st.sampled_from(accounts), st.integers(-500, 2000)), max_size=8, unique_by=lambda r: r[:2]
-        )
-    )
-    revenue = [(day, who, "FR", "individual", "EUR", n) for day, who, n in money]
+    currencies = st.sampled_from(["EUR", "EUR", "USD"])
+    money = draw(st.lists(
+        st.tuples(days, st.sampled_from(accounts), currencies, st.integers(-500, 2000)), max_size=8,
+        unique_by=lambda row: row[:3],
+    ))  # fmt: skip
+    revenue = [(day, who, "FR", "individual", currency, n) for day, who, currency, n in money]
     if advertising := draw(st.integers(0, 300)):
         revenue.append((date(2026, 1, 9), "", "FR", "free", "EUR", advertising))
     licensed = [
@@ -252,15 +253,18 @@ def worlds(draw):
                 )
     contracts = [
         (f"c{licensor}", licensor, "WW", "ALL", draw(st.sampled_from(["0.5", "0.333333", "0.52"])),
-         *draw(st.sampled_from([(None, None), ("2.5000", "EUR")])), draw(st.sampled_from(["pro_rata", "user_centric"])),
+         *draw(st.sampled_from([(None, None), ("2.5000", "EUR"), ("2.5000", "USD")])), draw(st.sampled_from(["pro_rata", "user_centric"])),
          draw(st.booleans()), draw(st.sampled_from(["pro_rata", "retained"])), BEGIN, None)
         for licensor in ("l1", "l2")
     ]  # fmt: skip
     known = [
-        (h, h, "EUR", "3.00", draw(st.sampled_from(["0", "5.00"])), draw(st.sampled_from(["0", "0.15"])))
+        (h, h, draw(currencies), "3.00", draw(st.sampled_from(["0", "5.00"])), draw(st.sampled_from(["0", "0.15"])))
         for h in holders[:3]
     ]
-    return World(streams, revenue, licensed, splits, known, contracts)
+    january, february = (str(Decimal(draw(st.integers(1_000_000, 9_000_000_000))) / 10**8) for _ in range(2))
+    rates = [("USD", january, date(2026, 1, n), date(2026, 1, n) + timedelta(days=1)) for n in range(1, 32)]
+    rates.append(("USD", february, date(2026, 2, 28), date(2026, 3, 1)))
+    return World(streams, revenue, licensed, splits, known, contracts, rates)
 
 
 def check_exactness(royalties, world, seed):
@@ -279,15 +283,18 @@ def check_exactness(royalties, world, seed):
         "select * from royalties.fct_pools where pool_amount <> paid_amount + suspended_amount + retained_amount"
     )
     paid = royalties.rows(
-        "select plan_code, licensor_id, paid_amount from royalties.fct_pools where paid_amount <> 0 order by 1, 2"
+        "select plan_code, licensor_id, currency, paid_amount from royalties.fct_pools where paid_amount <> 0 order by all"
     )
     assert paid == royalties.rows(
-        "select plan_code, licensor_id, sum(amount) from royalties.fct_statement_lines group by 1, 2 having sum(amount) <> 0 order by 1, 2"
+        "select plan_code, licensor_id, currency, sum(amount) from royalties.fct_statement_lines group by 1, 2, 3 having sum(amount) <> 0 order by all"
     )
-    due = royalties.rows(
-        "select sum(opening_amount + new_amount - recouped_amount - withheld_amount - payout_amount - closing_amount), sum(new_amount) from intermediate.int_royalties__statements_due"
+    assert not royalties.rows(
+        "select * from intermediate.int_royalties__statements_due "
+        "where opening_amount + new_amount <> recouped_amount + withheld_amount + payout_amount + closing_amount"
     )
-    assert due[0][0] in (0, None) and (due[0][1] or 0) == sum(row[2] for row in paid)
+    assert royalties.rows(
+        "select rights_holder_id, new_amount from intermediate.int_royalties__statements_due where new_amount <> 0 order by 1"
+    ) == converted_once(royalties, world)
     # Order of rows decides nothing.
     first = (
         royalties.table("intermediate.int_royalties__payees", PAYEES),
@@ -301,13 +308,28 @@ def check_exactness(royalties, world, seed):
     ) == first
 
 
+def converted_once(royalties, world):
+    """What each holder gets, every currency of hers converted as a whole at the rate of the month's last day."""
+    units = {"EUR": 10**8} | {
+        row[0]: int(Decimal(row[1]) * 10**8) for row in world.rates if row[2] == date(2026, 1, 31)
+    }
+    into = {row[0]: row[2] for row in world.holders}
+    found = Counter()
+    for holder, currency, cents in royalties.rows(
+        "select rights_holder_id, currency, (sum(amount) * 100)::bigint from royalties.fct_statement_lines group by all"
+    ):
+        own, other = (1, 1) if currency == into[holder] else (units[currency], units[into[holder]])
+        found[holder] += (2 * cents * own + other) // (2 * other)
+    return sorted((holder, Decimal(cents) / 100) for holder, cents in found.items() if cents)
+
+
 def by_holder(royalties, method):
     found = royalties.rows(
-        "select plan_code, licensor_id, payee, payee_cents from intermediate.int_royalties__payees as payees "
+        "select plan_code, licensor_id, payee, currency, payee_cents from intermediate.int_royalties__payees as payees "
         "inner join intermediate.int_royalties__pools as pools using (royalty_month, pool_number) "
         f"where payees.allocation_method = '{method}' and outcome = 'paid'"
     )
-    return {row[:3]: row[3] for row in found}
+    return {row[:4]: row[4] for row in found}
 
 
 def check_plays(royalties, world):
@@ -350,7 +372,7 @@ def check_closing(royalties, world, other):
 
 RESTATABLE = ("intermediate.int_royalties__payees", "royalties.fct_allocations", "royalties.fct_suspense")
 SAID = """
-    select play_month, plan_code, licensor_id, rights_holder_id, recording_id, sum(amount) as amount
+    select play_month, plan_code, licensor_id, currency, rights_holder_id, recording_id, sum(amount) as amount
     from royalties.fct_statement_lines where recording_id is not null group by all having sum(amount) <> 0
 """
 
@@ -381,8 +403,8 @@ def check_split(royalties, world, seed):
 
 def check_said(royalties):
     """All lines of a month, issued and due, say what the month is today."""
-    wanted = "select royalty_month, plan_code, pools.licensor_id, rights_holder_id, recording_id, sum(line_cents) / 100.0 from intermediate.int_royalties__lines inner join intermediate.int_royalties__pools as pools using (royalty_month, pool_number) inner join intermediate.int_royalties__catalogue using (royalty_month, recording_number) where rights_holder_id is not null group by all having sum(line_cents) <> 0"
-    said = "select play_month, plan_code, licensor_id, rights_holder_id, recording_id, sum(amount)::double from royalties.fct_statement_lines where recording_id is not null group by all having sum(amount) <> 0"
+    wanted = "select royalty_month, plan_code, pools.licensor_id, currency, rights_holder_id, recording_id, sum(line_cents) / 100.0 from intermediate.int_royalties__lines inner join intermediate.int_royalties__pools as pools using (royalty_month, pool_number) inner join intermediate.int_royalties__catalogue using (royalty_month, recording_number) where rights_holder_id is not null group by all having sum(line_cents) <> 0"
+    said = "select play_month, plan_code, licensor_id, currency, rights_holder_id, recording_id, sum(amount)::double from royalties.fct_statement_lines where recording_id is not null group by all having sum(amount) <> 0"
     assert sorted(map(str, royalties.rows(wanted))) == sorted(map(str, royalties.rows(said)))
 
 
