@@ -82,10 +82,8 @@ numbered as (
         account_code,
         amount,
         reporting_amount,
-        row_number() over (
-            partition by entry_key
-            order by amount desc, reporting_amount desc, account_code
-        ) as line_number
+        row_number() over (partition by entry_key order by amount desc, reporting_amount desc, account_code)
+            as line_number
     from rounded
 
 ),
@@ -101,24 +99,18 @@ hashed as (
     from numbered
     group by numbered.entry_key
 
-),
-
-final as (
-
-    select
-        entries.*,
-        md5(concat(
-            hashed.content, ' ', entries.currency, ' ', coalesce(entries.plan_code, ''),
-            ' ', coalesce(entries.country, '')
-        )) as content_hash,
-        cast(numbered.line_number as integer) as line_number,
-        numbered.account_code,
-        numbered.amount,
-        numbered.reporting_amount
-    from numbered
-    inner join entries on entries.entry_key = numbered.entry_key
-    inner join hashed on hashed.entry_key = numbered.entry_key
-
 )
 
-select * from final
+select
+    entries.*,
+    md5(concat(
+        hashed.content, ' ', entries.currency, ' ', coalesce(entries.plan_code, ''),
+        ' ', coalesce(entries.country, '')
+    )) as content_hash,
+    cast(numbered.line_number as integer) as line_number,
+    numbered.account_code,
+    numbered.amount,
+    numbered.reporting_amount
+from numbered
+inner join entries on entries.entry_key = numbered.entry_key
+inner join hashed on hashed.entry_key = numbered.entry_key
