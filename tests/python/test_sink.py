@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import threading
+import time
+from datetime import date, timedelta
 from pathlib import Path
 
 import psycopg
@@ -20,6 +23,7 @@ from scripts.sink import sink
 ROOT = Path(__file__).resolve().parent.parent.parent
 MARTS = {"core.dim_plan": {"materialized": "whole"}, "core.fct_sales": {"publish": "facts"}, "finance.journal": {}}
 BOTH = "select (select max(amount) from core.dim_plan)::int, (select max(amount) from finance.journal)::int"
+OTHERS = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
 POINTS = ["inside-table", "after-table", "before-swap", "after-swap"]
 pytestmark = pytest.mark.skipif(programs() is None, reason=MISSING)
 
@@ -155,6 +159,38 @@ def test_killed_anywhere_it_is_run_again(made, server, point):
     assert load(dsn) == DONE
     left = ask(dsn, "select nspname from pg_namespace where nspname ~ '^nightshift_(next|gone)'")
     assert left == [] or point == "after-swap"
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+def test_killed_at_random_moments_readers_see_one_night_or_the_other(made, server):
+    """Killed while it talks to the server, not while it starts; what is left over is gone after the next run."""
+    dsn = server.create("random")
+    night(made, "2026-01-03", core__dim_plan=1, core__fct_sales=1, finance__journal=1)
+    load(dsn)
+    chance, killed, usual = random.Random(5), 0, 0.0
+    for number in range(2, 42):
+        night(made, str(date(2026, 1, 2) + timedelta(days=number)), core__dim_plan=number, finance__journal=number)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "scripts.nightshift", "sink", "postgres", "--to", dsn],
+            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        while process.poll() is None and not ask(dsn, OTHERS)[0][0]:
+            time.sleep(0.002)
+        connected = time.monotonic()
+        if number % 8 == 2:  # undisturbed: how long it takes
+            assert process.wait() == DONE
+            usual = time.monotonic() - connected
+            continue
+        time.sleep(chance.uniform(0, usual))
+        process.kill()
+        killed += process.wait() == -9
+        assert ask(dsn, BOTH) in ([(number - 1, number - 1)], [(number, number)])
+        assert load(dsn) == DONE
+        assert ask(dsn, BOTH) == [(number, number)]
+    assert killed >= 20, "most were done before they were to be killed"
+    assert loaded(dsn) == ["dim_plan", "journal"]
+    print(f"{killed} kills")
 
 
 def test_a_schema_of_somebody_else_is_left_alone(made, server):
