@@ -102,7 +102,7 @@ def mart_versions(shown_before: str | None) -> list[dict[str, Any]]:
             "domain": mart.domain,
             "published_run": shown.run_id,
             "changed_run": mart.changed_run,
-            "content_hash": mart.hash,
+            "content_hash": mart.content_hash,
             "row_count": mart.row_count,
             "bytes": _facts_size(here, mart) if mart.is_facts else sizes.get(mart.key),
             "is_changed": mart.hash is not None and mart.changed_run != was.get(mart.key),

@@ -244,7 +244,7 @@ def _plan(connection: duckdb.DuckDBPyConnection, report: dict[str, Any], current
         files={},
     )
     recorded = {name: Recorded(dict(days), rows, is_own) for name, days, rows, is_own in _rows(connection, RECORDED)}
-    contents = {name: (days, content) for name, days, content in _rows(connection, CONTENTS)}
+    contents = content_hashes(connection)
     for mart in report["marts"]:
         if mart["publish"] == "none":
             continue
@@ -336,6 +336,11 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, 
         return connection.execute(query).fetchall()
     except duckdb.CatalogException:
         return []
+
+
+def content_hashes(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, str]]:
+    """Of each mart: of how many of its days a warehouse has the portable hash, and that of all of them together."""
+    return {name: (days, content) for name, days, content in _rows(connection, CONTENTS)}
 
 
 def _kept(mart: Mart, current: Published) -> Mart:

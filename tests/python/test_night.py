@@ -81,9 +81,9 @@ class Project(Ledger):
     def rebuilt(self) -> dict[str, list[str]]:
         return {entry["model"]: entry["days"] for entry in self.report()["rebuilt"]}
 
-    def hashes(self) -> dict[str, str]:
+    def hashes(self, which="hash") -> dict[str, str]:
         record = json.loads((self.home / "published/current/_published.json").read_text())
-        return {mart["name"]: mart["hash"] for mart in record["marts"]}
+        return {mart["name"]: mart[which] for mart in record["marts"]}
 
 
 def make(root) -> Project:
@@ -151,7 +151,7 @@ def test_a_night_is_on_record_with_its_steps_its_nodes_and_what_readers_saw(proj
     assert found["stg_playback__plays"] == (None, "playback", "success", None, None, None, True, True)
     assert found["not_null_listening_daily_streams"][:3] == ("listening_daily", "business", "pass")
     marts = project.recorded("mart_versions", "mart, row_count, bytes > 0, is_changed, changed_run, content_hash")
-    hashes = project.hashes()
+    hashes = project.hashes("content_hash")
     assert ("core.fct_plays", 24, True, True, "2026-01-02-1", hashes["fct_plays"]) in marts
     assert len(marts) == len(hashes)
 
@@ -200,6 +200,27 @@ def test_missed_nights_are_made_up_in_order(project):
         ("2026-01-03", 1),
         ("2026-01-05", 1),
     ]
+
+
+@pytest.mark.nightly
+def test_a_night_whose_run_is_gone_is_replayed_by_what_it_left_on_record(tmp_path):
+    project = make(tmp_path / "project")
+    for day in ("2026-01-02", "2026-01-03"):
+        project.arrive(day)
+        assert project.run("night").returncode == DONE
+    shutil.rmtree(project.home / "published/2026-01-02-1")
+    done = project.run("replay", "--to", "2026-01-02")
+    assert done.returncode == DONE, done.stdout + done.stderr
+    on_record = len(project.hashes())
+    assert f"as of 2026-01-02: {on_record} marts of {on_record} the same" in done.stdout, done.stdout
+    (file,) = (project.home / "landing/nightshift/mart_versions/dt=2026-01-03").glob("*/*.parquet")
+    duckdb.execute(f"create table told as from read_parquet('{file}', hive_partitioning = false)")
+    duckdb.execute("update told set content_hash = md5(content_hash) where mart = 'core.fct_plays'")
+    duckdb.execute(f"copy told to '{file}'")
+    done = project.run("replay", "--to", "2026-01-02")
+    assert done.returncode == FAILED, done.stdout + done.stderr
+    assert "core.fct_plays is not what was published then" in done.stderr
+    assert "there is: 2026-01-02, 2026-01-03" in project.run("replay", "--to", "2024-01-01").stderr
 
 
 def test_plan_says_what_the_next_build_does_and_changes_nothing(project):
