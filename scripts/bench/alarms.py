@@ -5,7 +5,7 @@
 Each seed is a simulated world of its own, landed and judged as a night does it; nothing is built. A table-night is a
 regular dump with more than two weeks of its own past. An alarm is false unless the world has planted an incident in
 that table that day (``simulator/settings.py``; an album's launch, a track gone viral and a price rise are no
-incidents). Then the last day's dumps are spoilt, one table and one incident at a time, and judged again; and of the logs
+incidents). Then the last day's dumps are spoilt, one table and one incident at a time, and judged again; and logs lose
 half of the rows of each of the last 28 days.
 """
 
