@@ -176,22 +176,25 @@ def _recommend(kept: Mapping[str, Any]) -> str:
     head = ["model", "step", "on the wall, s", "of the processor, s", "peak memory, GB"]
     named = {
         "implicit": "`recommend` of `implicit`",
+        "rules": "rules in SQL: what is offered where, what is hidden from whom",
         "scores": "scores (`int_discovery__scored`)",
-        "rules and reasons": "rules, lists and reasons in SQL",
+        "lists and reasons": "lists and reasons in SQL, to the mart",
     }
     rows = [
         [kind, text, steps[name]["seconds"], steps[name]["cpu_seconds"], steps[name]["peak_gb"]]
         for kind, steps in kept["kinds"].items()
         for name, text in named.items()
     ]
-    told = "; ".join(
-        f"{kind}: **{steps['times']}** times on the wall, {steps['times_cpu']} times the processor, "
-        f"{steps['scores']['alike']:.2%} of the places alike before the rules"
-        for kind, steps in kept["kinds"].items()
-    )
+    told = []
+    for kind, steps in kept["kinds"].items():
+        alike = steps["scores"].get("alike")
+        compared = f", {alike:.2%} of the places alike before the rules" if alike else ""
+        told.append(
+            f"{kind}: **{steps['times']}** times on the wall, {steps['times_cpu']} times the processor{compared}"
+        )
     return (
         f"{kept['listeners']:,} listeners × {kept['items']:,} tracks, {kept['history']} plays each, 50 places.\n\n"
-        f"{_markdown(head, rows)}\n\nAll of a night's work against `implicit` alone: {told}."
+        f"{_markdown(head, rows)}\n\nAll of a night's work against `implicit` alone: {'; '.join(told)}."
     )
 
 

@@ -2,10 +2,12 @@
 
     .venv/bin/python -m scripts.bench.recommend --listeners 200000 --items 50000
 
-"scores" is what the dbt Python model does: histories out of DuckDB, the product, the best candidates back into it.
-"rules and reasons" is the SQL of the project's own models, as dbt compiles it: who is due, what may be recommended, the
-lists, the reasons, the mart. Each step runs in a process of its own, so that its seconds, its processor and its peak of
-memory are its own. A tenth of the lists are compared: without rules, both have to name the same tracks.
+"rules" is the SQL of what is offered where and hidden from whom, "scores" what the dbt Python model does (histories
+out of DuckDB, the product, the best candidates back into it), "lists and reasons" the SQL from there to the mart: the
+project's own models, as dbt compiles them. A blend is of the kind that ships: three iALS, the spectrum, the
+autoencoder, what is popular; the library is asked for the lists of each of its parts, one after the other, and nothing
+adds them up. Each step runs in a process of its own, so that its seconds, its processor and its peak of memory are its
+own. Lists of a tenth of the listeners are compared: without rules, both have to name the same tracks.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +34,29 @@ from scripts.bench.page import keep
 from scripts.bench.world import compiled, make
 from scripts.home import PROJECT
 from scripts.models import nightly, recommender
-from scripts.models.recommending import Folded, Recommender, from_files, to_files, transformed
+from scripts.models.recommending import (
+    Folded,
+    Part,
+    Popular,
+    Recommender,
+    Weights,
+    from_files,
+    to_files,
+    transformed,
+)
 
 LIST = 50
 # implicit is asked for so many listeners at once: what it makes of them at a time is of the size that ours is
 AT_ONCE = 10_000
 COMPARED = 10
 LEARNED_FROM = 20_000
+# of the autoencoder, items whose weights are learned: how many there are is what costs time, not how good they are
+ENCODED = 4_000
+SHARES = {"ials": 0.3, "spectrum": 0.5, "autoencoder": 1.0, "popularity": 1e-4}
 FACTORS, REGULARISATION, ALPHA, NEIGHBOURS = 64, 10.0, 20.0, 100
-BEFORE = ("int_discovery__due_listeners", "int_discovery__histories", "int_discovery__popular")
-AFTER = ("int_discovery__allowed", "int_discovery__lists", "int_discovery__reasons", "fct_recommendations")
+BEFORE = ("int_discovery__tracks", "int_discovery__due_listeners", "int_discovery__histories", "int_discovery__popular")
+RULES = ("int_discovery__offered", "int_discovery__hidden")
+LISTS = ("int_discovery__candidates", "int_discovery__lists", "int_discovery__reasons", "fct_recommendations")
 WORLD = """
     create schema core; create schema intermediate; create schema discovery; create schema ops;
     create table ops.horizon as select date '2026-02-01' as on_date;
@@ -80,8 +97,8 @@ WORLD = """
 @click.option("--listeners", default=200_000, show_default=True)
 @click.option("--items", default=50_000, show_default=True)
 @click.option("--history", default=30, show_default=True, help="Tracks that a listener has played, on the average.")
-@click.option("--kind", "kinds", type=click.Choice(["ials", "neighbours"]), multiple=True,
-              default=["ials", "neighbours"], show_default=True)  # fmt: skip
+@click.option("--kind", "kinds", type=click.Choice(["ials", "neighbours", "blend"]), multiple=True,
+              default=["ials", "neighbours", "blend"], show_default=True)  # fmt: skip
 @click.option("--step", hidden=True, help="One step, in this process.")
 @click.option("--home", type=click.Path(path_type=Path), help="Where it is made (default: a temporary folder).")
 def main(listeners: int, items: int, history: int, kinds: tuple[str, ...], step: str | None, home: Path | None) -> None:
@@ -97,7 +114,7 @@ def main(listeners: int, items: int, history: int, kinds: tuple[str, ...], step:
         return
     with tempfile.TemporaryDirectory(dir=home, prefix="nightshift-bench-") as name:
         folder = Path(name)
-        (folder / "models.json").write_text(json.dumps(compiled(folder, [*BEFORE, *AFTER])))
+        (folder / "models.json").write_text(json.dumps(compiled(folder, [*BEFORE, *RULES, *LISTS])))
         result: dict[str, Any] = {"listeners": listeners, "items": items, "history": history, "kinds": {}}
         for kind in kinds:
             steps = result["kinds"][kind] = {}
@@ -111,7 +128,7 @@ def main(listeners: int, items: int, history: int, kinds: tuple[str, ...], step:
                     sys.exit(done.stderr)
                 steps[step_name] = json.loads(done.stdout.splitlines()[-1])
                 click.echo(f"{kind:11} {step_name:18} {steps[step_name]}", err=True)
-            ours = [steps[part] for part in ("scores", "rules and reasons")]
+            ours = [steps[part] for part in OURS]
             for key, said in (("seconds", "times"), ("cpu_seconds", "times_cpu")):
                 steps[said] = round(sum(part[key] for part in ours) / steps["implicit"][key], 2)
     click.echo(json.dumps(result, indent=1))
@@ -131,10 +148,14 @@ def _make(folder: Path, kind: str, listeners: int, items: int, history: int) -> 
     sp.save_npz(folder / "plays.npz", plays, compressed=False)
     some = transformed(plays[:: max(1, listeners // LEARNED_FROM)], "relative")
     near = recommender.neighbours(some, "cosine", NEIGHBOURS)
-    part: Any = recommender.factors(some, FACTORS, REGULARISATION, ALPHA, rounds=3) if kind == "ials" else near
     names = np.array([f"t{number:06d}" for number in range(items)])
-    played_by = recommender.popular(plays).listeners
-    model = Recommender(names, played_by, "relative", [(kind, 1.0, part)], recommender.strongest(near.matrix))
+    model = Recommender(
+        names,
+        recommender.popular(plays).count,
+        "relative",
+        _parts(kind, some, near),
+        recommender.strongest(near.matrix),
+    )
     for name, content in to_files(model).items():
         (folder / name).write_bytes(content)
     (folder / "warehouse.duckdb").unlink(missing_ok=True)
@@ -149,87 +170,141 @@ def _make(folder: Path, kind: str, listeners: int, items: int, history: int) -> 
     return {"pairs": plays.nnz}
 
 
-def _implicit(folder: Path, kind: str, *_: int) -> dict[str, Any]:
-    """The library's own recommend, over the same model and histories; its loading is not counted."""
+def _parts(kind: str, some: sp.csr_matrix, near: Weights) -> list[tuple[str, float, Part]]:
+    if kind == "neighbours":
+        return [(kind, 1.0, near)]
+    if kind == "ials":
+        return [(kind, 1.0, recommender.factors(some, FACTORS, REGULARISATION, ALPHA, rounds=3))]
+    made: list[tuple[str, Part]] = [
+        ("ials", recommender.factors(some, size, REGULARISATION, ALPHA, seed=size, rounds=3)) for size in (64, 32, 48)
+    ]
+    made.append(("spectrum", recommender.spectrum(some, 0.3, FACTORS)[0]))
+    made.append(("autoencoder", recommender.autoencoder(some, 60.0, 0.5, most=ENCODED)))
+    made.append(("popularity", recommender.popular(some)))
+    return [(name, SHARES[name], part) for name, part in made]
+
+
+def _implicit(folder: Path, *_: object) -> dict[str, Any]:
+    """The library's own recommend of each part, over the same histories; its loading is not counted."""
     model = _model(folder)
     history = transformed(sp.load_npz(folder / "plays.npz"), "relative")
-    ((_, _, part),) = model.parts
     warnings.simplefilter("ignore")
-    if isinstance(part, Folded):
-        from implicit.als import AlternatingLeastSquares
-
-        theirs: Any = AlternatingLeastSquares(
-            factors=FACTORS, regularization=part.regularisation, alpha=ALPHA, use_gpu=False, num_threads=2
-        )
-        theirs.item_factors = part.item.copy()
-        theirs.user_factors = np.zeros((history.shape[0], part.item.shape[1]), dtype=np.float32)
-        more = {"recalculate_user": True}
-    else:
-        from implicit.nearest_neighbours import ItemItemRecommender, NearestNeighboursScorer
-
-        theirs, more = ItemItemRecommender(K=NEIGHBOURS, num_threads=2), {}
-        theirs.similarity = part.matrix.astype(np.float64)
-        theirs.scorer = NearestNeighboursScorer(theirs.similarity)
-        history = history.astype(np.float64)
-    found = []
-    began, used = time.perf_counter(), time.process_time()
-    for start in range(0, history.shape[0], AT_ONCE):
-        rows = np.arange(start, min(start + AT_ONCE, history.shape[0]))
-        found.append(theirs.recommend(rows, history[rows], N=LIST, filter_already_liked_items=True, **more)[0])
-    spent = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - used}
+    spent = {"seconds": 0.0, "cpu_seconds": 0.0}
+    for _, _, part in model.parts:
+        if isinstance(part, Popular):
+            continue
+        theirs, asked, more = _of_the_library(part, history)
+        found = []
+        began, used = time.perf_counter(), time.process_time()
+        for start in range(0, history.shape[0], AT_ONCE):
+            rows = np.arange(start, min(start + AT_ONCE, history.shape[0]))
+            found.append(theirs.recommend(rows, asked[rows], N=LIST, filter_already_liked_items=True, **more)[0])
+        spent["seconds"] += time.perf_counter() - began
+        spent["cpu_seconds"] += time.process_time() - used
     np.save(folder / "implicit.npy", np.concatenate(found)[::COMPARED])
     return spent
 
 
-def _scores(folder: Path, *_: object) -> dict[str, Any]:
+def _of_the_library(part: Part, history: sp.csr_matrix) -> tuple[Any, sp.csr_matrix, dict[str, bool]]:
+    """A part as the library has it, the histories as it wants them, and how to ask."""
+    if not isinstance(part, Weights):
+        from implicit.als import AlternatingLeastSquares
+
+        regularisation = part.regularisation if isinstance(part, Folded) else 0.01
+        theirs: Any = AlternatingLeastSquares(
+            factors=part.item.shape[1], regularization=regularisation, alpha=ALPHA, use_gpu=False, num_threads=2
+        )
+        theirs.item_factors = part.item.copy()
+        if isinstance(part, Folded):
+            theirs.user_factors = np.zeros((history.shape[0], part.item.shape[1]), dtype=np.float32)
+            return theirs, history, {"recalculate_user": True}
+        theirs.user_factors = part.listeners(history)
+        return theirs, history, {}
+    from implicit.nearest_neighbours import ItemItemRecommender, NearestNeighboursScorer
+
+    theirs = ItemItemRecommender(K=NEIGHBOURS, num_threads=2)
+    theirs.similarity = part.matrix.astype(np.float64)
+    theirs.scorer = NearestNeighboursScorer(theirs.similarity)
+    return theirs, history.astype(np.float64), {}
+
+
+def _rules(folder: Path, *_: object) -> dict[str, Any]:
+    """What is offered where, and hidden from whom, in SQL."""
+    with _warehouse(folder) as connection:
+        return _made(connection, folder, RULES)
+
+
+def _scores(folder: Path, kind: str, *_: object) -> dict[str, Any]:
     """What the dbt Python model int_discovery__scored does in a night."""
     model = _model(folder)
     with _warehouse(folder) as connection:
+        tables = nightly.Tables(*(connection.table(f"intermediate.int_discovery__{name}") for name in
+                                  ("due_listeners", "histories", "tracks", "offered", "hidden")))  # fmt: skip
         began, used = time.perf_counter(), time.process_time()
-        histories = connection.table("intermediate.int_discovery__histories")
-        made = nightly.scored("v1", model, histories, connection)
-        made.create("intermediate.int_discovery__scored")
+        nightly.scored("v1", model, tables, connection).create("intermediate.int_discovery__scored")
         spent = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - used}
-        asked = f"substr(account_id, 2)::bigint % {COMPARED} = 0"
-        best = connection.execute(
-            f"""select substr(account_id, 2)::bigint // {COMPARED} as listener, substr(track_id, 2)::bigint as item
-            from intermediate.int_discovery__scored where {asked} qualify row_number() over (
-                partition by account_id order by score desc, track_id) <= {LIST}"""
-        ).fetchnumpy()
+        if kind == "blend":
+            return spent
+        # all tracks are offered to everybody, and nothing is hidden but what was played, as the library has it
+        of_some = f"substr(account_id, 2)::bigint % {COMPARED} = 0"
+        some = replace(
+            tables,
+            due=connection.sql(
+                f"select * replace (false as is_holdout) from intermediate.int_discovery__due_listeners where {of_some}"
+            ),
+            offered=connection.sql(
+                "with audiences as (select distinct country, explicit_content "
+                "from intermediate.int_discovery__due_listeners) "
+                "select country, explicit_content, track_no "
+                "from audiences cross join intermediate.int_discovery__tracks"
+            ),
+            hidden=tables.histories,
+        )
+        best = nightly.scored("v1", model, some, connection).filter(f"place <= {LIST}").set_alias("best")
+        pairs = best.join(some.due.set_alias("due"), "best.listener_no = due.listener_no").project(
+            f"substr(account_id, 2)::bigint // {COMPARED} as listener, track_no - 1 as item"
+        ).fetchnumpy()  # fmt: skip
     theirs = np.load(folder / "implicit.npy")
     ours: dict[int, set[int]] = {}
-    for listener, item in zip(best["listener"].tolist(), best["item"].tolist(), strict=True):
+    for listener, item in zip(pairs["listener"].tolist(), pairs["item"].tolist(), strict=True):
         ours.setdefault(listener, set()).add(item)
     alike = np.mean([len(ours.get(row, set()) & set(line.tolist())) / LIST for row, line in enumerate(theirs)])
     return {**spent, "alike": round(float(alike), 5)}
 
 
-def _rules(folder: Path, *_: object) -> dict[str, Any]:
+def _lists(folder: Path, *_: object) -> dict[str, Any]:
     """What the night's SQL does with the scores, to the mart of lists with their reasons."""
-    models = json.loads((folder / "models.json").read_text())
-    parts = {}
     with _warehouse(folder) as connection:
-        connection.execute(
-            "create or replace table intermediate.int_discovery__similar_tracks as select item::varchar as item, "
-            "similar_item::varchar as similar_item, round(weight::double, 6) as weight from read_parquet(?)",
-            [str(folder / "neighbours.parquet")],
+        tracks = connection.table("intermediate.int_discovery__tracks")
+        nightly.similar_tracks(tracks, tracks, str(folder / "neighbours.parquet"), connection).create(
+            "intermediate.int_discovery__similar_tracks"
         )
-        for name in AFTER:
-            began = time.perf_counter()
-            make(connection, models, name)
-            parts[name] = round(time.perf_counter() - began, 2)
+        spent = _made(connection, folder, LISTS)
         places, reasons = connection.execute(
             "select count(*), count(reason_track_ids) from discovery.fct_recommendations"
         ).fetchone()
-    return {"models": parts, "places": places, "with_reason": reasons}
+    return {**spent, "places": places, "with_reason": reasons}
 
 
-STEPS = {"make": _make, "implicit": _implicit, "scores": _scores, "rules and reasons": _rules}
+def _made(connection: duckdb.DuckDBPyConnection, folder: Path, names: Sequence[str]) -> dict[str, Any]:
+    models = json.loads((folder / "models.json").read_text())
+    spent: dict[str, Any] = {"seconds": 0.0, "cpu_seconds": 0.0, "models": {}}
+    for name in names:
+        began, used = time.perf_counter(), time.process_time()
+        make(connection, models, name)
+        took = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - used}
+        spent["models"][name] = {key: round(value, 2) for key, value in took.items()}
+        spent = {**spent, **{key: spent[key] + value for key, value in took.items()}}
+    return spent
+
+
+STEPS = {"make": _make, "implicit": _implicit, "rules": _rules, "scores": _scores, "lists and reasons": _lists}
+OURS = ("rules", "scores", "lists and reasons")
 
 
 def _model(folder: Path) -> Recommender:
-    names = ("settings.json", "items.parquet", "neighbours.parquet", "factors-0.parquet", "weights-0.parquet")
-    return from_files({name: (folder / name).read_bytes() for name in names if (folder / name).exists()})
+    names = ["settings.json", *(path.name for path in folder.glob("*.parquet"))]
+    return from_files({name: (folder / name).read_bytes() for name in names})
 
 
 def _warehouse(folder: Path) -> duckdb.DuckDBPyConnection:

@@ -12,26 +12,45 @@ IDEAL = np.r_[0, np.cumsum(DISCOUNT)]
 def best(scores: np.ndarray, count: int) -> np.ndarray:
     """Columns of the ``count`` highest scores of each row, best first; equal scores in the order of columns.
 
-    The maxima of blocks of columns give a bound which at least ``count`` scores reach, and few others do: one pass of
+    The maxima of sets of columns give a bound which at least ``count`` scores reach, and few others do: one pass of
     comparing instead of sorting all.
     """
     rows, columns = scores.shape
     count = min(count, columns)
     width = max(1, min(64, columns // (2 * count)))
     whole = columns - columns % width
-    blocks = scores[:, :whole].reshape(rows, whole // width, width).max(axis=2)
-    bound = np.partition(blocks, blocks.shape[1] - count, axis=1)[:, -count] if blocks.shape[1] >= count else None
+    blocks = scores[:, :whole].reshape(rows, width, whole // width).max(axis=1)
+    bound = np.partition(blocks, blocks.shape[1] - count, axis=1)[:, -count]
+    reached = scores >= bound[:, None]
+    tied = np.zeros(0, dtype=np.int64)
+    if np.count_nonzero(reached) > 2 * rows * count:
+        tied = np.flatnonzero(np.count_nonzero(reached, axis=1) > 4 * count)
+        reached[tied] = False
+    found = np.flatnonzero(reached)
+    row = found // columns
+    column = found - row * columns
     chosen = np.empty((rows, count), dtype=np.int32)
-    for row in range(rows):
-        line = scores[row]
-        found = np.arange(columns) if bound is None else np.flatnonzero(line >= bound[row])
-        if len(found) > 4 * count:
-            # a tie at the bound: all above it, and of those that equal it the first
-            above = found[line[found] > bound[row]] if bound is not None else found
-            equal = found[line[found] == bound[row]][:count] if bound is not None else found[:0]
-            found = np.union1d(above, equal) if bound is not None else found
-        chosen[row] = found[np.lexsort((found, -line[found]))[:count]]
+    kept = first(row, scores.ravel()[found], count)
+    chosen[np.setdiff1d(np.arange(rows), tied)] = column[kept].reshape(-1, count)
+    for number in tied:
+        # all above the bound, and of those that equal it the first
+        line = scores[number]
+        column = np.r_[np.flatnonzero(line > bound[number]), np.flatnonzero(line == bound[number])[:count]]
+        chosen[number] = column[np.lexsort((column, -line[column]))[:count]]
     return chosen
+
+
+def first(row: np.ndarray, score: np.ndarray, count: int) -> np.ndarray:
+    """Places of the ``count`` highest scores of each row that has any, best first; equal scores in the order they come.
+
+    The scores of a row stand together, rows in their order.
+    """
+    size = np.bincount(row)
+    size = size[size > 0]
+    beside = np.full((len(size), int(size.max(initial=0))), np.inf, dtype=np.float32)
+    beside[np.arange(beside.shape[1]) < size[:, None]] = -score
+    order = np.argsort(beside, axis=1, kind="stable")[:, :count] + (np.cumsum(size) - size)[:, None]
+    return order[np.arange(order.shape[1]) < size[:, None]]
 
 
 def ndcg(hits: np.ndarray, relevant: np.ndarray, count: int) -> np.ndarray:

@@ -462,7 +462,7 @@ def recommender(candidate: Candidate, plays: sp.csr_matrix, items: np.ndarray) -
     near = sum((matrix * share for share, matrix in linear[1:]), linear[0][1] * linear[0][0]) if linear else None
     if near is None:
         near = neighbours(transformed(plays, "plain"), "cosine", REASONS).matrix
-    listeners = popular(plays).listeners
+    listeners = popular(plays).count
     return Recommender(items, listeners, candidate.transform, candidate.parts, strongest(near), candidate.settings)
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,32 +21,45 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.sparse as sp
 from scipy.sparse import _sparsetools
+from threadpoolctl import threadpool_limits
 
 from scripts.console import REFUSED, Stop
-from scripts.models.ranking import best
+from scripts.models.ranking import best, first
 
 MODEL = "recommender"
 FORMAT = 1
 SETTINGS, ITEMS, NEIGHBOURS = "settings.json", "items.parquet", "neighbours.parquet"
-BATCH_CELLS = 40_000_000
+BATCH_CELLS = 20_000_000
+FOLDED_TOGETHER, FOLDED_CELLS = 256, 4_000_000
 
 
 class Part(Protocol):
     """Something that scores all items for some histories (rows: listeners, columns: items)."""
 
-    def add_to(self, scores: np.ndarray, history: sp.csr_matrix, share: float) -> None:
-        """Add ``share`` times this part's scores to ``scores``."""
+
+class Dense(Part, Protocol):
+    """A part whose score of an item is the product of two vectors: one of the listener, one of the item."""
+
+    item: np.ndarray
+
+    def listeners(self, history: sp.csr_matrix) -> np.ndarray:
+        """The vectors of the listeners with these histories (float32, listeners × dimensions)."""
 
 
 @dataclass(frozen=True)
 class Popular:
-    """The same for everybody."""
+    """The same for everybody; dense, in one dimension."""
 
-    listeners: np.ndarray
+    count: np.ndarray
 
-    def add_to(self, scores: np.ndarray, history: sp.csr_matrix, share: float) -> None:
-        """Part."""
-        scores += np.float32(share) * self.listeners.astype(np.float32)
+    @cached_property
+    def item(self) -> np.ndarray:
+        """How many listeners each item has."""
+        return self.count.astype(np.float32)[:, None]
+
+    def listeners(self, history: sp.csr_matrix) -> np.ndarray:
+        """Dense."""
+        return np.ones((history.shape[0], 1), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -51,13 +67,6 @@ class Weights:
     """Item to item: what each item of a history says for others. Rows: the item played."""
 
     matrix: sp.csr_matrix
-
-    def add_to(self, scores: np.ndarray, history: sp.csr_matrix, share: float) -> None:
-        """Part."""
-        product = history @ self.matrix
-        product.data *= np.float32(share)
-        rows, columns = scores.shape
-        _sparsetools.csr_todense(rows, columns, product.indptr, product.indices, product.data, scores)
 
 
 @dataclass(frozen=True)
@@ -67,9 +76,9 @@ class Factors:
     query: np.ndarray
     item: np.ndarray
 
-    def add_to(self, scores: np.ndarray, history: sp.csr_matrix, share: float) -> None:
-        """Part."""
-        scores += (history @ (self.query * np.float32(share))) @ self.item.T
+    def listeners(self, history: sp.csr_matrix) -> np.ndarray:
+        """Dense."""
+        return history @ self.query
 
 
 @dataclass(frozen=True)
@@ -80,22 +89,76 @@ class Folded:
     regularisation: float
     confidence: np.ndarray
 
-    def add_to(self, scores: np.ndarray, history: sp.csr_matrix, share: float) -> None:
-        """Part."""
-        scores += (self.fold(history) * np.float32(share)) @ self.item.T
+    @cached_property
+    def common(self) -> np.ndarray:
+        """What the normal equations of all listeners have in common."""
+        item = self.item.astype(np.float64)
+        return item.T @ item + self.regularisation * np.eye(item.shape[1])
 
-    def fold(self, history: sp.csr_matrix) -> np.ndarray:
-        """The listeners' factors."""
-        item = self.item
-        common = item.T @ item + self.regularisation * np.eye(item.shape[1], dtype=np.float32)
-        found = np.zeros((history.shape[0], item.shape[1]), dtype=np.float32)
-        for row in range(history.shape[0]):
-            inside = slice(history.indptr[row], history.indptr[row + 1])
-            if inside.start == inside.stop:
-                continue
-            rows = item[history.indices[inside]]
-            confidence = self.confidence[history.indices[inside]] * history.data[inside]
-            found[row] = np.linalg.solve(common + (rows.T * (confidence - 1)) @ rows, confidence @ rows)
+    @cached_property
+    def solved(self) -> np.ndarray:
+        """The items' factors times the inverse of that."""
+        return np.linalg.solve(self.common, self.item.T.astype(np.float64)).T.astype(np.float32)
+
+    def listeners(self, history: sp.csr_matrix) -> np.ndarray:
+        """Dense. Histories of like length are solved together, the shorter ones filled up with items of no weight."""
+        found = np.zeros((history.shape[0], self.item.shape[1]), dtype=np.float32)
+        length = np.diff(history.indptr)
+        order = np.argsort(length, kind="stable")
+        order = order[length[order] > 0]
+        start = 0
+        while start < len(order):
+            longest = length[order[min(start + FOLDED_TOGETHER, len(order)) - 1]]
+            rows = order[start : start + max(1, min(FOLDED_TOGETHER, FOLDED_CELLS // int(longest) ** 2))]
+            start += len(rows)
+            places = history.indptr[rows][:, None] + np.arange(length[rows].max())
+            inside = places < history.indptr[rows + 1][:, None]
+            places = np.where(inside, places, 0)
+            items = history.indices[places]
+            confidence = np.where(inside, self.confidence[items] * history.data[places], 0)
+            found[rows] = self._solve(items, confidence, np.where(inside, confidence - 1, 0))
+        return found
+
+    def _solve(self, items: np.ndarray, confidence: np.ndarray, more: np.ndarray) -> np.ndarray:
+        """(C + RᵀMR)⁻¹ Rᵀc for each row of items: R their factors, M = ``more``, C what all have in common.
+
+        Woodbury's identity makes equations of it as many as the history is long: Sᵀ(c - y), where S = RC⁻¹, K = SRᵀ and
+        (1 + MK) y = MKc.
+        """
+        rows, solved = self.item[items], self.solved[items]
+        if items.shape[1] >= rows.shape[2]:
+            system = self.common + (rows.transpose(0, 2, 1) * more[:, None, :]) @ rows
+            return np.linalg.solve(system, (confidence[:, None, :] @ rows).transpose(0, 2, 1))[:, :, 0]
+        across = more[:, :, None] * (solved @ rows.transpose(0, 2, 1)).astype(np.float64)
+        system = across + np.eye(items.shape[1])
+        rest = confidence - np.linalg.solve(system, across @ confidence[:, :, None].astype(np.float64))[:, :, 0]
+        return (rest.astype(np.float32)[:, None, :] @ solved)[:, 0]
+
+
+class Scorer:
+    """Parts with their shares, put together once: all that is dense as one product, all weights as another."""
+
+    def __init__(self, parts: Sequence[tuple[str, float, Part]]) -> None:
+        self.dense = [(np.float32(share), part) for _, share, part in parts if not isinstance(part, Weights)]
+        self.item = np.hstack([part.item for _, part in self.dense]) if self.dense else None
+        linear = [part.matrix * np.float32(share) for _, share, part in parts if isinstance(part, Weights)]
+        self.weights = sum(linear[1:], linear[0]).tocsr() if linear else None
+
+    @cached_property
+    def weights_and_never(self) -> sp.csr_matrix:
+        """The weights, and below them for each item that it must never be recommended."""
+        items = self.weights.shape[1]
+        return sp.vstack([self.weights, sp.diags_array(np.full(items, -np.inf, np.float32))], "csr")
+
+    def scores(self, history: sp.csr_matrix) -> np.ndarray:
+        """The weighted sum of the parts' scores of all items."""
+        if self.item is None:
+            found = np.zeros(history.shape, dtype=np.float32)
+        else:
+            found = np.hstack([part.listeners(history) * share for share, part in self.dense]) @ self.item.T
+        if self.weights is not None:
+            said = history @ self.weights
+            _sparsetools.csr_todense(*history.shape, said.indptr, said.indices, said.data, found)
         return found
 
 
@@ -114,44 +177,105 @@ class Recommender:
         """Plays as the parts read them."""
         return transformed(plays, self.transform)
 
-    def scores(self, history: sp.csr_matrix) -> np.ndarray:
-        """Scores of all items for some listeners (of their transformed history)."""
-        return scores(self.parts, history)
-
     def lists(
-        self, plays: sp.csr_matrix, count: int, without: sp.csr_matrix | None = None
+        self, plays: sp.csr_matrix, count: int, without: sp.csr_matrix | None = None, closed: Closed | None = None
     ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
         """Batch by batch: which rows, the best items of each, their scores (-inf: nothing left to recommend).
 
-        ``without`` holds what must not be recommended, the history itself if nothing is said.
+        ``without`` holds what must not be recommended, the history itself if nothing is said; ``closed`` what whole
+        audiences must not be.
         """
-        yield from lists(self.parts, self.histories(plays), count, plays if without is None else without)
+        yield from lists(self.parts, self.histories(plays), count, plays if without is None else without, closed)
 
 
 def scores(parts: Sequence[tuple[str, float, Part]], history: sp.csr_matrix) -> np.ndarray:
     """The weighted sum of the parts' scores."""
-    found = np.zeros(history.shape, dtype=np.float32)
-    for _, share, part in parts:
-        part.add_to(found, history, share)
-    return found
+    return Scorer(parts).scores(history)
 
 
 def lists(
-    parts: Sequence[tuple[str, float, Part]], history: sp.csr_matrix, count: int, without: sp.csr_matrix
+    parts: Sequence[tuple[str, float, Part]],
+    history: sp.csr_matrix,
+    count: int,
+    without: sp.csr_matrix,
+    closed: Closed | None = None,
 ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """The best items of each listener, in batches that keep memory flat."""
+    """The best items of each listener, in batches that keep memory flat, several batches at a time."""
+    scorer = Scorer(parts)
+    threads = int(os.environ.get("NIGHTSHIFT_THREADS", "2"))
     size = max(1, BATCH_CELLS // max(1, history.shape[1]))
-    for start in range(0, history.shape[0], size):
+    of_batch = _of_all if scorer.item is not None else _of_those_named
+
+    def batch(start: int) -> tuple[slice, np.ndarray, np.ndarray]:
         rows = slice(start, min(start + size, history.shape[0]))
-        found = scores(parts, history[rows])
-        hide(found, without[rows])
-        chosen = best(found, count)
-        yield rows, chosen, np.take_along_axis(found, chosen, axis=1)
+        return rows, *of_batch(scorer, history[rows], count, without[rows], closed and closed.of(rows))
+
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(batch, range(0, history.shape[0], size))
 
 
-def hide(found: np.ndarray, without: sp.csr_matrix) -> None:
+@dataclass(frozen=True)
+class Closed:
+    """What whole audiences must not be recommended: the audience of each listener, and the items closed to each."""
+
+    audience: np.ndarray
+    items: Sequence[np.ndarray]
+
+    def of(self, rows: slice | np.ndarray) -> Closed:
+        """For some of the listeners."""
+        return Closed(self.audience[rows], self.items)
+
+    def runs(self) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Listeners of the same audience who stand together: from, to, what is closed to them."""
+        ends = np.r_[np.flatnonzero(np.diff(self.audience)) + 1, len(self.audience)].tolist()
+        for start, end in zip([0, *ends], ends, strict=False):
+            yield start, end, self.items[self.audience[start]]
+
+
+def _of_all(
+    scorer: Scorer, history: sp.csr_matrix, count: int, without: sp.csr_matrix, closed: Closed | None
+) -> tuple[np.ndarray, np.ndarray]:
+    found = scorer.scores(history)
+    hide(found, without, closed)
+    chosen = best(found, count)
+    return chosen, np.take_along_axis(found, chosen, axis=1)
+
+
+def _of_those_named(
+    scorer: Scorer, history: sp.csr_matrix, count: int, without: sp.csr_matrix, closed: Closed | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same where there are only weights: most items have no score, and need not be looked at."""
+    marks = sp.csr_matrix((np.ones(without.nnz, np.float32), without.indices, without.indptr), shape=without.shape)
+    said = sp.hstack([history, marks], "csr") @ scorer.weights_and_never
+    score, item = said.data, said.indices
+    for start, end, items in closed.runs() if closed else ():
+        shut = np.zeros(said.shape[1], dtype=bool)
+        shut[items] = True
+        inside = slice(said.indptr[start], said.indptr[end])
+        score[inside][shut[item[inside]]] = -np.inf
+    size = np.diff(said.indptr)
+    padded = np.full((len(size), max(count, int(size.max(initial=0)))), -np.inf, dtype=np.float32)
+    padded[np.arange(padded.shape[1]) < size[:, None]] = score
+    bound = np.partition(padded, padded.shape[1] - count, axis=1)[:, -count]
+    short = bound <= 0
+    row = np.repeat(np.arange(len(size)), size)
+    kept = np.flatnonzero(score >= np.where(short, np.inf, bound)[row])
+    kept = kept[np.lexsort((item[kept], row[kept]))]
+    kept = kept[first(row[kept], score[kept], count)]
+    chosen, scores_of_chosen = np.empty((len(size), count), np.int32), np.empty((len(size), count), np.float32)
+    chosen[~short], scores_of_chosen[~short] = item[kept].reshape(-1, count), score[kept].reshape(-1, count)
+    if short.any():
+        numbers = np.flatnonzero(short)
+        rest = closed and closed.of(numbers)
+        chosen[short], scores_of_chosen[short] = _of_all(scorer, history[numbers], count, without[numbers], rest)
+    return chosen, scores_of_chosen
+
+
+def hide(found: np.ndarray, without: sp.csr_matrix, closed: Closed | None = None) -> None:
     """Take what must not be recommended out of the scores."""
     found[np.repeat(np.arange(len(found)), np.diff(without.indptr)), without.indices] = -np.inf
+    for start, end, items in closed.runs() if closed else ():
+        found[start:end, items] = -np.inf
 
 
 def transformed(plays: sp.csr_matrix, transform: str) -> sp.csr_matrix:

@@ -167,37 +167,108 @@ def test_tables_of_another_format_are_refused(model):
         recommending.from_files({**files, "settings.json": json.dumps(settings).encode()})
 
 
-def histories(rows):
-    names = ("account_id", "track_id", "streams", "is_known")
-    return pa.table({name: [row[place] for row in rows] for place, name in enumerate(names)})
+def night(model, plays, hidden=(), country="DE", not_offered=(), more_tracks=()):
+    """Candidates of listeners 1 … n who played so, by number of listener: (track, score), best first."""
+    names = [*model.items.tolist(), *more_tracks]
+    number = {name: place for place, name in enumerate(names, start=1)}
+    tracks = pa.table({"track_no": list(number.values()), "track_id": names})
+    offered = [number[name] for name in names if name not in not_offered]
+    catalogue = nightly.Catalogue(
+        model, tracks, pa.table({"country": ["DE"] * len(offered), "explicit_content": [True] * len(offered),
+                                 "track_no": pa.array(offered, pa.int32())}))  # fmt: skip
+    who = sorted({listener for listener, _, _ in plays})
+    batch = nightly.Batch(
+        pa.table({"listener_no": pa.array(who, pa.int32()), "country": pa.array([country] * len(who), pa.string()),
+                  "explicit_content": pa.array([True] * len(who), pa.bool_())}),
+        pa.table({"listener_no": pa.array([line[0] for line in plays], pa.int32()),
+                  "track_no": pa.array([number[line[1]] for line in plays], pa.int32()),
+                  "streams": pa.array([line[2] for line in plays], pa.int64())}),
+        pa.table({"listener_no": pa.array([line[0] for line in hidden], pa.int32()),
+                  "track_no": pa.array([number[line[1]] for line in hidden], pa.int32())}),
+    )  # fmt: skip
+    found = {}
+    for row in nightly.candidates(model, catalogue, batch, "v1").to_pylist():
+        of_listener = found.setdefault(row["listener_no"], [])
+        of_listener.append((names[row["track_no"] - 1], row["score"]))
+        assert row["place"] == len(of_listener) and row["model_version"] == "v1"
+    return found
 
 
 def test_odd_histories_get_what_they_should(model):
-    rows = [
-        ("one_track", "t02", 100_000, True),
-        ("vanished", "gone", 3, True),
-        ("both", "gone", 3, False),
-        ("both", "t03", 1, False),
-    ]
-    made = nightly.candidates(model, histories(rows), "v1").to_pylist()
-    by_account = {}
-    for row in made:
-        by_account.setdefault(row["account_id"], []).append(row["track_id"])
-    assert set(by_account) == {"one_track", "both"}  # of a track that no model knows nothing follows
-    assert "t02" not in by_account["one_track"] and "t03" in by_account["both"]
-    assert len(by_account["one_track"]) == 39 and all(np.isfinite(row["score"]) for row in made)
-    assert {row["model_version"] for row in made} == {"v1"}
+    plays = [(1, "t02", 100_000), (2, "gone", 3), (3, "gone", 3), (3, "t03", 1)]
+    found = night(model, plays, hidden=[(1, "t02"), (9, "t05")], more_tracks=["gone"])
+    assert set(found) == {1, 3}  # of a track that no model knows nothing follows
+    tracks = {listener: {track for track, _ in lines} for listener, lines in found.items()}
+    assert "t02" not in tracks[1] and "t03" in tracks[3] and "gone" not in tracks[3]
+    assert len(found[1]) == 39 and all(np.isfinite(score) for _, score in found[1])
+
+
+def test_what_the_rules_take_out_is_not_scored_and_what_is_next_moves_up(model):
+    plays = [(1, "t02", 5), (1, "t04", 5), (2, "t01", 5)]
+    free = night(model, plays)
+    first, second = free[1][0][0], free[1][1][0]
+    hidden = night(model, plays, hidden=[(1, first)])
+    assert hidden[1] == free[1][1:] and hidden[2] == free[2]
+    not_offered = night(model, plays, not_offered=[second])
+    assert not_offered[1] == [line for line in free[1] if line[0] != second]
+    assert not_offered[2] == [line for line in free[2] if line[0] != second]
+    assert night(model, plays, country="FR") == {}  # nothing is offered there
+    assert night(model, []) == {}
+
+
+def test_a_track_that_left_the_catalogue_is_not_recommended(model):
+    names = [name for name in model.items.tolist() if name != "t06"]
+    offered = pa.table({"country": ["DE"] * 39, "explicit_content": [True] * 39, "track_no": list(range(1, 40))})
+    catalogue = nightly.Catalogue(model, pa.table({"track_no": list(range(1, 40)), "track_id": names}), offered)
+    due = pa.table({"listener_no": [1], "country": ["DE"], "explicit_content": [True]})
+    played = pa.table({"listener_no": [1], "track_no": [3], "streams": [4]})
+    nothing = pa.table({"listener_no": pa.array([], pa.int32()), "track_no": pa.array([], pa.int32())})
+    found = nightly.candidates(model, catalogue, nightly.Batch(due, played, nothing), "v").to_pylist()
+    assert sorted(row["track_no"] for row in found) == list(range(1, 40))
 
 
 def test_a_list_does_not_depend_on_who_else_is_scored(model):
-    rows = [(f"a{number}", f"t{number:02d}", 2, True) for number in range(20)]
-    together = {
-        (r["account_id"], r["track_id"]): r["score"]
-        for r in nightly.candidates(model, histories(rows), "v").to_pylist()
-    }
-    for row in rows[::7]:
-        alone = nightly.candidates(model, histories([row]), "v").to_pylist()
-        assert all(together[r["account_id"], r["track_id"]] == pytest.approx(r["score"], abs=2e-6) for r in alone)
+    plays = [(number + 1, f"t{number:02d}", 2) for number in range(20)]
+    together = night(model, plays)
+    for line in plays[::7]:
+        alone = dict(night(model, [line])[line[0]])
+        assert all(score == pytest.approx(alone[track], abs=2e-6) for track, score in together[line[0]])
+
+
+@given(st.integers(0, 10**6), st.integers(1, 40), st.integers(2, 300), st.sampled_from([0.01, 0.1, 0.5]))
+def test_with_weights_alone_only_what_has_a_score_is_looked_at_and_nothing_changes(seed, listeners, items, density):
+    rng = np.random.default_rng(seed)
+
+    def sparse(rows, share):
+        return sp.random(rows, items, density=share, format="csr", dtype=np.float32, random_state=rng)
+
+    weights = sparse(items, density)
+    weights.data = np.round(weights.data, 1) - np.float32(0.2)
+    scorer = recommending.Scorer([("", 1.0, recommending.Weights(weights))])
+    closed = recommending.Closed(
+        np.sort(rng.integers(0, 3, listeners)), [np.flatnonzero(rng.random(items) < 0.1) for _ in range(3)]
+    )
+    asked = (sparse(listeners, 0.1), int(rng.integers(1, min(100, items) + 1)), sparse(listeners, 0.05), closed)
+    items_of_all, scores_of_all = recommending._of_all(scorer, *asked)
+    items_named, scores_named = recommending._of_those_named(scorer, *asked)
+    left = np.isfinite(scores_of_all)
+    assert np.array_equal(scores_of_all, scores_named) and (items_of_all == items_named)[left].all()
+
+
+def test_a_listeners_factors_are_the_least_squares_answer_for_short_and_long_histories():
+    rng = np.random.default_rng(2)
+    item, confidence = rng.standard_normal((60, 8)).astype(np.float32), rng.uniform(0.2, 20, 60).astype(np.float32)
+    part = recommending.Folded(item, 3.0, confidence)
+    lengths = [0, 1, 3, 7, 8, 9, 40, 2]
+    rows = [np.sort(rng.choice(60, length, replace=False)) for length in lengths]
+    pointers, weight = np.cumsum([0, *lengths]), rng.uniform(0.5, 3, sum(lengths)).astype(np.float32)
+    history = sp.csr_matrix((weight, np.concatenate(rows), pointers), shape=(len(lengths), 60))
+    found = part.listeners(history)
+    for number, items in enumerate(rows):
+        said = confidence[items].astype(float) * history.data[pointers[number] : pointers[number + 1]]
+        of_items = item[items].astype(float)
+        system = item.T.astype(float) @ item + 3 * np.eye(8) + (of_items.T * (said - 1)) @ of_items
+        assert np.allclose(found[number], np.linalg.solve(system, said @ of_items), atol=1e-5)
 
 
 def test_evaluate_prints_every_candidate_and_marks_what_ships(tmp_path):
@@ -273,5 +344,5 @@ def test_who_has_no_history_is_told_what_is_popular():
     choice = recommender.tune(recommender.hold_back(plays))
     blend = choice.fit(plays)[-1]
     nobody = recommending.scores(blend.parts, sp.csr_matrix((1, plays.shape[1]), dtype=np.float32))
-    listeners = recommender.popular(plays).listeners
+    listeners = recommender.popular(plays).count
     assert (ranking.best(nobody, 10) == ranking.best(listeners[None, :].astype(np.float32), 10)).all()

@@ -1,5 +1,6 @@
 {{ config(materialized='whole') }}
--- Whoever has listened since the last list, and whoever never had one. The others keep theirs.
+-- Whoever has listened since the last list, and whoever never had one. The others keep theirs. By number, those for
+-- whom the same is offered stand together.
 with listening as (
 
     select account_id, max(played_on) as last_played_on
@@ -17,6 +18,8 @@ served as (
 )
 
 select
+    cast(row_number() over (order by members.country, members.explicit_content, members.account_id) as integer)
+        as listener_no,
     members.account_id,
     members.country,
     members.explicit_content,

@@ -26,6 +26,12 @@ ranked as (
 
 )
 
-select country, track_id, listeners, cast(place as integer) as place
+select
+    ranked.country,
+    tracks.track_no,
+    tracks.is_new_release,
+    ranked.listeners,
+    cast(ranked.place as integer) as place
 from ranked
-where place <= {{ var('popular_candidates') }}
+inner join {{ ref('int_discovery__tracks') }} as tracks on tracks.track_id = ranked.track_id
+where ranked.place <= {{ var('popular_candidates') }}

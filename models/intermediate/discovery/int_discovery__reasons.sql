@@ -1,32 +1,54 @@
 {{ config(materialized='whole') }}
 -- Why: the two tracks of the listener's history that say most for it, by the model's own item-to-item weights.
-with weighed as (
+with listed as (
+
+    -- listener and track as one number: the join asks for it many times
+    select listener_no, rank, cast(listener_no as bigint) * 4294967296 + track_no as pair_no
+    from {{ ref('int_discovery__lists') }}
+    where choice = 1
+
+),
+
+played as (
+
+    select listener_no, track_no, ln(1 + streams) as strength
+    from {{ ref('int_discovery__histories') }}
+
+),
+
+speaking as (
 
     select
-        lists.account_id,
-        lists.rank,
-        histories.track_id as because_of,
+        cast(played.listener_no as bigint) * 4294967296 + near.similar_no as pair_no,
+        played.track_no,
+        near.weight,
+        played.strength
+    from played
+    inner join {{ ref('int_discovery__similar_tracks') }} as near on near.track_no = played.track_no
+    where near.similar_no <> near.track_no
+
+),
+
+weighed as (
+
+    select
+        listed.listener_no,
+        listed.rank,
+        speaking.track_no,
         row_number() over (
-            partition by lists.account_id, lists.rank
-            order by near.weight * ln(1 + histories.streams) desc, histories.track_id
+            partition by listed.listener_no, listed.rank
+            order by speaking.weight * speaking.strength desc, speaking.track_no
         ) as strongest_first
-    from {{ ref('int_discovery__lists') }} as lists
-    inner join {{ ref('int_discovery__similar_tracks') }} as near
-        on near.similar_item = lists.track_id
-        and near.item <> lists.track_id
-    inner join {{ ref('int_discovery__histories') }} as histories
-        on histories.account_id = lists.account_id
-        and histories.track_id = near.item
-    where lists.choice = 1
+    from speaking
+    inner join listed on listed.pair_no = speaking.pair_no
 
 )
 
 select
-    weighed.account_id,
-    weighed.rank,
-    string_agg(weighed.because_of, '|' order by weighed.strongest_first) as reason_track_ids,
-    string_agg(tracks.title, ' and ' order by weighed.strongest_first) as titles
+    listener_no,
+    rank,
+    max(case when strongest_first = 1 then track_no end) as first_no,
+    max(case when strongest_first = 2 then track_no end) as second_no
 from weighed
-inner join {{ ref('dim_track') }} as tracks on tracks.track_id = weighed.because_of
-where weighed.strongest_first <= 2
-group by weighed.account_id, weighed.rank
+where strongest_first <= 2
+group by listener_no, rank

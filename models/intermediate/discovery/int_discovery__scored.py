@@ -1,4 +1,4 @@
-"""The tracks that the champion of the registry scores highest for each listener who is due."""
+"""The tracks that the champion of the registry scores highest for each listener who is due, of those that the rules leave."""
 
 import sys
 from pathlib import Path
@@ -8,8 +8,14 @@ def model(dbt, session):  # noqa: ANN001, ANN201 (dbt gives both, and takes what
     """The dbt model: reads, hands over to scripts/models/nightly.py, returns."""
     dbt.config(materialized="table")
     sys.path.insert(0, str(Path.cwd()))
-    from scripts.models.nightly import score_listeners
+    from scripts.models.nightly import Tables, score_listeners
 
-    histories = dbt.ref("int_discovery__histories")
+    tables = Tables(
+        due=dbt.ref("int_discovery__due_listeners"),
+        histories=dbt.ref("int_discovery__histories"),
+        tracks=dbt.ref("int_discovery__tracks"),
+        offered=dbt.ref("int_discovery__offered"),
+        hidden=dbt.ref("int_discovery__hidden"),
+    )
     day = session.sql("select max(on_date) from ops.horizon").fetchone()[0]
-    return score_listeners(histories, day, session)
+    return score_listeners(tables, day, session)

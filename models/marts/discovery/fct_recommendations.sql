@@ -12,14 +12,19 @@ with as_of as (
 tonight as (
 
     select
-        lists.account_id,
+        due.account_id,
         lists.rank,
-        lists.track_id,
-        lists.artist_id,
+        tracks.track_id,
+        tracks.artist_id,
         cast(lists.score as double) as score,
-        reasons.reason_track_ids,
         case
-            when reasons.titles is not null then concat('because you play ', reasons.titles)
+            when second_reason.track_id is not null then concat(first_reason.track_id, '|', second_reason.track_id)
+            else first_reason.track_id
+        end as reason_track_ids,
+        case
+            when second_reason.track_id is not null
+                then concat('because you play ', first_reason.title, ' and ', second_reason.title)
+            when first_reason.track_id is not null then concat('because you play ', first_reason.title)
             when lists.choice = 1 then 'close to what you play'
             when lists.is_new_release then 'new and popular in your country'
             else 'popular in your country'
@@ -29,10 +34,13 @@ tonight as (
         due.is_holdout,
         false as is_served
     from {{ ref('int_discovery__lists') }} as lists
-    inner join {{ ref('int_discovery__due_listeners') }} as due on due.account_id = lists.account_id
+    inner join {{ ref('int_discovery__due_listeners') }} as due on due.listener_no = lists.listener_no
+    inner join {{ ref('int_discovery__tracks') }} as tracks on tracks.track_no = lists.track_no
     left join {{ ref('int_discovery__reasons') }} as reasons
-        on reasons.account_id = lists.account_id
+        on reasons.listener_no = lists.listener_no
         and reasons.rank = lists.rank
+    left join {{ ref('int_discovery__tracks') }} as first_reason on first_reason.track_no = reasons.first_no
+    left join {{ ref('int_discovery__tracks') }} as second_reason on second_reason.track_no = reasons.second_no
     cross join as_of
 
 ),
