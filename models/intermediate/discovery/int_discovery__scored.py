@@ -1,4 +1,4 @@
-"""The tracks that the champion of the registry scores highest for each listener who is due, of those that the rules leave."""
+"""The tracks that the champion scores highest for each listener who is due, of those that the rules leave."""
 
 import sys
 from pathlib import Path
