@@ -76,6 +76,9 @@ CONTENTS = """
     group by relation
 """
 
+# That of a mart with no rows: the same sums, of nothing.
+NOTHING = hashlib.md5(b":::").hexdigest()
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -316,6 +319,7 @@ def _newest(
     if recorded is None or not recorded.is_own:
         # a view, or rows hashed by another version of the engine: their hash is whatever it is now
         recorded = Recorded(*_hash_table(connection, f'"{mart["schema"]}"."{mart["name"]}"', mart["day"]), is_own=True)
+    days, portable = content or (0, NOTHING)
     described = hashlib.sha256(json.dumps([mart["description"], mart["columns"]]).encode()).hexdigest()[:16]
     old = before.get(f"{mart['schema']}.{mart['name']}")
     return Mart(
@@ -326,7 +330,7 @@ def _newest(
         warning=mart.get("warning"),
         changed_run=old.changed_run if old and old.hash == total else run_id,
         days=recorded.days if mart["publish"] == "facts" else {},
-        content_hash=content[1] if content and content[0] == len(recorded.days) else None,
+        content_hash=portable if days == len(recorded.days) else None,
     )
 
 

@@ -19,7 +19,7 @@ from scripts.dbt_process import manifest
 from scripts.home import at_home
 from scripts.lock import night_lock
 from scripts.preview import UNTESTED
-from scripts.publish import content_hashes, hash_of_days
+from scripts.publish import NOTHING, content_hashes, hash_of_days
 from scripts.published import Published, published_runs
 from scripts.scratch import scratch_home, step
 from scripts.warehouse import get_day, recorded_hashes, warehouse, warehouse_file
@@ -126,7 +126,7 @@ def _unlike_record(root: Path, recorded: Mapping[str, str]) -> list[str]:
     """Marts whose portable hash is another than a night has left on record."""
     with at_home(root), warehouse(read_only=True) as connection:
         made = {name: content for name, (_, content) in content_hashes(connection).items()}
-    found = [key for key in sorted(recorded) if made.get(key.split(".")[1]) != recorded[key]]
+    found = [key for key in sorted(recorded) if made.get(key.split(".")[1], NOTHING) != recorded[key]]
     for key in found:
         warn("replay", f"{key} is not what was published then")
     return found
