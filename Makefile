@@ -45,9 +45,15 @@ night: env
 hour: env
 	@./nightshift hour $(if $(HOUR),--at $(HOUR))
 
-# The whole sample: a first load of 60 days, then 35 nights.
+# The whole sample: a first load of 60 days, then 35 nights; then its first month is posted and closed in both books.
 nights: env
 	@./nightshift night --sample --first 60 --nights 35
+	@./nightshift post
+	@./nightshift build
+	@./nightshift close 2025-11 --books finance
+	@./nightshift close 2025-12 --books finance
+	@./nightshift close 2025-12 --books royalties
+	@./nightshift night
 
 # The README's pictures, from the marts of the last night.
 pictures: env
