@@ -1,6 +1,6 @@
 {{ config(materialized='whole') }}
--- What may be recommended in a country, to listeners who want explicit content and to those who do not: each rule is one
--- line of the last condition.
+-- What may be recommended in a country, to listeners who want explicit content and to those who do not: each rule is
+-- one line of the last condition.
 with today as (
 
     select max(played_on) as today from {{ ref('int_discovery__listening') }}
