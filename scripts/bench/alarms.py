@@ -129,7 +129,7 @@ def _home(worlds: Path | None, settings: Settings) -> Iterator[Path]:
 def _landed(settings: Settings) -> World:
     """A world's dumps in a landing of their own, measured."""
     target = Target(folder("inbox"), None, (), "files", None)
-    if not (made := home() / "made").exists():
+    if not (made := home() / ".world-is-made").exists():
         write_days(settings, target, range(settings.days), os.cpu_count() or 1)
         made.touch()
     land_all()
