@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ from scripts.published import (
     published_runs,
 )
 from scripts.retention import runs_to_keep
-from scripts.warehouse import NEWEST_CHECKS, rows_hash, settings, warehouse
+from scripts.warehouse import HAS_ROWS, NEWEST_CHECKS, recorded_hashes, rows_hash, settings, warehouse
 
 MAKING = ".making-"
 # What the record says of any mart, published or not.
@@ -57,13 +57,13 @@ NAMED = ("name", "schema", "domain", "owner", "publish", "day")
 # So many tables are copied at once: most are small, and one thread of the engine copies a small one.
 AT_ONCE = 2
 
-# What the ledger says of each mart: hash and rows of its days, and whether this version of the engine wrote the hash.
-RECORDED = """
-    select relation, list([cast(day as varchar), output_hash] order by day), sum(row_count),
-        bool_and(sequence >= (select max(since) from ops.engines))
+# The rows of each mart whose hashes are all by this version of the engine; another's say nothing to this one.
+OWN_ROWS = f"""
+    select relation, sum(row_count)
     from ops.fresh
-    where output_hash not in ('gone', 'empty', 'created', 'started')
+    where {HAS_ROWS}
     group by relation
+    having bool_and(sequence >= (select max(since) from ops.engines))
 """
 
 # The portable hash of each mart, as the macro content_hash_of_sums puts the sums of its days together.
@@ -78,15 +78,6 @@ CONTENTS = """
 
 # That of a mart with no rows: the same sums, of nothing.
 NOTHING = hashlib.md5(b":::").hexdigest()
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """What a mart's rows are, as the ledger has them: the hash of each day (of None: of a table without days)."""
-
-    days: dict[str | None, str]
-    row_count: int
-    is_own: bool  # hashed by this version of the engine
 
 
 @click.command()
@@ -246,7 +237,8 @@ def _plan(connection: duckdb.DuckDBPyConnection, report: dict[str, Any], current
         domains=domains,
         files={},
     )
-    recorded = {name: Recorded(dict(days), rows, is_own) for name, days, rows, is_own in _rows(connection, RECORDED)}
+    hashes, rows = recorded_hashes(connection), connection.execute(OWN_ROWS).fetchall()
+    recorded = {name: (hashes[name], row_count) for name, row_count in rows}
     contents = content_hashes(connection)
     for mart in report["marts"]:
         if mart["publish"] == "none":
@@ -309,42 +301,38 @@ def _newest(
     mart: dict[str, Any],
     before: dict[str, Mart],
     run_id: str,
-    recorded: Recorded | None,
+    recorded: tuple[dict[str | None, str], int] | None,
     content: tuple[int, str] | None,
 ) -> Mart:
     """A mart as the warehouse has it now, with the ledger's word for what is in it.
 
-    ``content`` is how many days the portable hash of its rows is of, and that hash.
+    ``recorded`` is the hashes of its days and how many rows they have; ``content`` how many days the portable hash of
+    its rows is of, and that hash.
     """
-    if recorded is None or not recorded.is_own:
-        # a view, or rows hashed by another version of the engine: their hash is whatever it is now
-        recorded = Recorded(*_hash_table(connection, f'"{mart["schema"]}"."{mart["name"]}"', mart["day"]), is_own=True)
+    # of a view, or of rows hashed by another version of the engine, the hash is whatever it is now
+    found, number = recorded or _hash_table(connection, f'"{mart["schema"]}"."{mart["name"]}"', mart["day"])
     days, portable = content or (0, NOTHING)
     described = hashlib.sha256(json.dumps([mart["description"], mart["columns"]]).encode()).hexdigest()[:16]
     old = before.get(f"{mart['schema']}.{mart['name']}")
     return Mart(
         **{key: mart[key] for key in (*NAMED, "audience", "few_people", "grain")},
-        row_count=recorded.row_count,
-        hash=(total := hash_of_days(recorded.days)),
+        row_count=number,
+        hash=(total := hash_of_days(found)),
         described=described,
         warning=mart.get("warning"),
         changed_run=old.changed_run if old and old.hash == total else run_id,
-        days=recorded.days if mart["publish"] == "facts" else {},
-        content_hash=portable if days == len(recorded.days) else None,
+        days=found if mart["publish"] == "facts" else {},
+        content_hash=portable if days == len(found) else None,
     )
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
-    """The rows of a question to the ledger; none where an older build has not made its table yet."""
-    try:
-        return connection.execute(query).fetchall()
-    except duckdb.CatalogException:
-        return []
 
 
 def content_hashes(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, str]]:
     """Of each mart: of how many of its days a warehouse has the portable hash, and that of all of them together."""
-    return {name: (days, content) for name, days, content in _rows(connection, CONTENTS)}
+    try:
+        rows = connection.execute(CONTENTS).fetchall()
+    except duckdb.CatalogException:  # an older build has made no table of them yet
+        return {}
+    return {name: (days, content) for name, days, content in rows}
 
 
 def _kept(mart: Mart, current: Published) -> Mart:
@@ -443,8 +431,7 @@ def _fill(
         # one transaction a mart: each column's comment by itself would be written through to the disk
         with connection.cursor() as own, _one_transaction(own):
             if mart.name in covered:
-                columns = [row[0] for row in own.execute(f"describe {rows}").fetchall()]
-                rows = shown(covered[mart.name], columns, mart.few_people)
+                rows = covered[mart.name]
                 hidden[mart.key] = hash_of_days(_hash_table(own, f"({rows})", mart.day)[0])
             own.execute(f"create table {made} as {rows}")
             if is_late:
@@ -462,8 +449,8 @@ def _fill(
 
 
 def _decide(connection: duckdb.DuckDBPyConnection, marts: list[Mart]) -> dict[str, str]:
-    """For each mart with small counts, by name, a table of its rows that knows which of them are hidden."""
-    rules, tables = {}, {}
+    """For each mart with small counts, by name, a query with what everybody may see of its rows."""
+    rules, tables, queries = {}, {}, {}
     for mart in marts:
         if mart.few_people:
             rules[mart.name], tables[mart.name] = mart.few_people, f'decided.main."{mart.name}"'
@@ -471,8 +458,9 @@ def _decide(connection: duckdb.DuckDBPyConnection, marts: list[Mart]) -> dict[st
             columns = [row[0] for row in connection.execute(f"describe {source}").fetchall()]
             rows = decided(source, columns, mart.few_people)
             connection.execute(f"create table {tables[mart.name]} as {rows}")
+            queries[mart.name] = shown(tables[mart.name], columns, mart.few_people)
     cover_sums(connection, rules, tables)
-    return tables
+    return queries
 
 
 @contextmanager

@@ -26,6 +26,10 @@ NEWEST_CHECKS = """(
 )"""
 
 
+# Of the ledger's newest word on a day, true if the day has rows.
+HAS_ROWS = "output_hash not in ('gone', 'empty', 'created', 'started')"
+
+
 def warehouse_file() -> Path:
     """Where the night's warehouse lies. Its file name is the catalog's name, which views inside it spell out."""
     return folder("warehouse") / "warehouse.duckdb"
@@ -69,11 +73,13 @@ def get_day(connection: duckdb.DuckDBPyConnection) -> date | None:
 
 
 def recorded_hashes(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str | None, str]]:
-    """What the ledger says of every relation: the hash of each day that has rows (of None: a table without days)."""
+    """What the ledger says of every relation: the hash of each day that has rows, in order.
+
+    A table without days has one, of None.
+    """
     found: dict[str, dict[str | None, str]] = {}
     rows = connection.execute(
-        "select relation, cast(day as varchar), output_hash from ops.fresh "
-        "where output_hash not in ('gone', 'empty', 'created', 'started')"
+        f"select relation, cast(day as varchar), output_hash from ops.fresh where {HAS_ROWS} order by relation, day"
     ).fetchall()
     for relation, day, output in rows:
         found.setdefault(relation, {})[day] = output
