@@ -33,11 +33,7 @@ BATCH_CELLS = 20_000_000
 FOLDED_TOGETHER, FOLDED_CELLS = 256, 4_000_000
 
 
-class Part(Protocol):
-    """Something that scores all items for some histories (rows: listeners, columns: items)."""
-
-
-class Dense(Part, Protocol):
+class Dense(Protocol):
     """A part whose score of an item is the product of two vectors: one of the listener, one of the item."""
 
     item: np.ndarray
@@ -67,6 +63,10 @@ class Weights:
     """Item to item: what each item of a history says for others. Rows: the item played."""
 
     matrix: sp.csr_matrix
+
+
+# Something that scores all items for some histories (rows: listeners, columns: items).
+Part = Dense | Weights
 
 
 @dataclass(frozen=True)
