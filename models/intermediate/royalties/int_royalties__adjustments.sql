@@ -40,7 +40,7 @@ lines as (
     from {{ ref('int_royalties__lines') }} as lines
     inner join closed on closed.royalty_month = lines.royalty_month
     inner join {{ ref('int_royalties__pools') }} as pools
-        on pools.royalty_month = lines.royalty_month and pools.pool_number = lines.pool_number
+        on {{ same('pools', 'lines', ['royalty_month', 'pool_number']) }}
     inner join {{ ref('int_royalties__catalogue') }} as catalogue
         on {{ same('catalogue', 'lines', ['royalty_month', 'recording_number']) }}
         and {{ stale_days('catalogue.royalty_month') }}

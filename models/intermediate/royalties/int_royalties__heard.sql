@@ -15,11 +15,9 @@ select
     {{ wide('sum(heard.paid_stream_value)') }} as paid_stream_value
 from {{ ref('int_royalties__recording_values') }} as heard
 inner join {{ ref('int_royalties__audiences') }} as audiences
-    on audiences.royalty_month = heard.royalty_month
-    and audiences.audience_number = heard.audience_number
+    on {{ same('audiences', 'heard', ['royalty_month', 'audience_number']) }}
 left join {{ ref('int_royalties__catalogue') }} as catalogue
-    on catalogue.royalty_month = heard.royalty_month
-    and catalogue.recording_number = heard.recording_number
+    on {{ same('catalogue', 'heard', ['royalty_month', 'recording_number']) }}
     and {{ stale_days('catalogue.royalty_month') }}
 where {{ stale_days('heard.royalty_month') }} and {{ stale_days('audiences.royalty_month') }}
 group by

@@ -21,11 +21,9 @@ with shares as (
         shares.user_centric_nanos
     from {{ ref('int_royalties__shares') }} as shares
     inner join {{ ref('int_royalties__pools') }} as pools
-        on pools.royalty_month = shares.royalty_month
-        and pools.pool_number = shares.pool_number
+        on {{ same('pools', 'shares', ['royalty_month', 'pool_number']) }}
     inner join {{ ref('int_royalties__catalogue') }} as catalogue
-        on catalogue.royalty_month = shares.royalty_month
-        and catalogue.recording_number = shares.recording_number
+        on {{ same('catalogue', 'shares', ['royalty_month', 'recording_number']) }}
     where
         {{ stale_days('shares.royalty_month') }}
         and {{ stale_days('pools.royalty_month') }}

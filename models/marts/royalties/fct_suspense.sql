@@ -14,11 +14,9 @@ select
     pools.currency
 from {{ ref('int_royalties__lines') }} as lines
 inner join {{ ref('int_royalties__pools') }} as pools
-    on pools.royalty_month = lines.royalty_month
-    and pools.pool_number = lines.pool_number
+    on {{ same('pools', 'lines', ['royalty_month', 'pool_number']) }}
 inner join {{ ref('int_royalties__catalogue') }} as catalogue
-    on catalogue.royalty_month = lines.royalty_month
-    and catalogue.recording_number = lines.recording_number
+    on {{ same('catalogue', 'lines', ['royalty_month', 'recording_number']) }}
 where
     {{ stale_days('lines.royalty_month') }}
     and {{ stale_days('pools.royalty_month') }}
