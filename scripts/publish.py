@@ -51,6 +51,8 @@ from scripts.retention import runs_to_keep
 from scripts.warehouse import HAS_ROWS, NEWEST_CHECKS, recorded_hashes, rows_hash, settings, warehouse
 
 MAKING = ".making-"
+# The file format of what is published: one that readers with an older DuckDB can open, too.
+PUBLISHED_FORMAT = "v1.0.0"
 # What the record says of any mart, published or not.
 NAMED = ("name", "schema", "domain", "owner", "publish", "day")
 
@@ -393,7 +395,7 @@ def _attached(
 
     Beside them ``decided``, in memory: a temporary table would be of one cursor alone.
     """
-    attached = {"made": (new, ""), "decided": (Path(":memory:"), "")}
+    attached = {"made": (new, f" (storage_version '{PUBLISHED_FORMAT}')"), "decided": (Path(":memory:"), "")}
     if old and old.exists():
         attached["shown"] = (old, " (read_only)")
     if source and source.exists():

@@ -17,8 +17,8 @@ from fake_warehouse import FakeWarehouse
 
 from scripts.console import DONE, FAILED, STOPPED, Stop
 from scripts.files import files_below
-from scripts.publish import publish, rollback
-from scripts.warehouse import warehouse_file
+from scripts.publish import NOTHING, publish, rollback
+from scripts.warehouse import warehouse, warehouse_file
 
 MARTS = {
     "core.dim_plan": {"materialized": "whole"},
@@ -527,3 +527,27 @@ def test_the_record_says_what_is_published(home, made):
     assert record["previous"] is None
     facts = next(mart for mart in record["marts"] if mart["name"] == "fct_sales")
     assert list(facts["days"]) == ["2026-01-01", "2026-01-02", "2026-01-03"]
+
+
+def test_the_night_s_file_has_the_newest_format_and_what_readers_open_an_older_one(home, made):
+    with warehouse():
+        pass
+    made.build("2026-01-03", all_marts(1))
+    run()
+
+    def made_for(file):
+        with duckdb.connect(str(file), read_only=True) as connection:
+            tags = "select tags['storage_version'] from duckdb_databases() where database_name = current_database()"
+            return connection.execute(tags).fetchone()[0]
+
+    assert made_for(warehouse_file()) > made_for(current(home) / "marts.duckdb") == "v1.0.0+"
+    assert {made_for(file) for file in current(home).glob("*.duckdb")} == {"v1.0.0+"}
+
+
+def test_a_mart_without_rows_has_the_hash_of_nothing_that_a_replay_asks_for(home, made):
+    made.build("2026-01-03", {**all_marts(1), "finance.journal": []})
+    run()
+    record = json.loads((current(home) / "_published.json").read_text())
+    contents = {mart["name"]: mart["content_hash"] for mart in record["marts"]}
+    assert contents["journal"] == NOTHING
+    assert contents["statements"] is None  # this warehouse has no portable hashes: an empty mart needs none
