@@ -5,7 +5,7 @@ PY := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 UV := $(PY) -m uv pip install --quiet --python $(PY) --require-hashes
 
-.PHONY: chaos ci dashboard superset night hour nights plan status test test-nightly test-on-demand bench lint docs pictures clean env env-test postgres chromium
+.PHONY: chaos ci dashboard superset night hour nights plan status test test-nightly test-on-demand bench lint docs pictures clean env env-test postgres java chromium
 .DEFAULT_GOAL := night
 
 # The environment is exactly the lock file; tests need a few packages more.
@@ -21,6 +21,11 @@ UV := $(PY) -m uv pip install --quiet --python $(PY) --require-hashes
 	@$(UV) -r requirements-test.lock
 	@touch .venv/installed $@
 
+# Spark beside what the tests need: the second engine is looked at every night.
+.venv/installed-spark: requirements-spark.lock | .venv/bin/uv
+	@$(UV) -r requirements-spark.lock
+	@touch .venv/installed .venv/installed-test $@
+
 # A plain `dbt build` needs the folder of its warehouse to be there.
 env: .venv/installed
 	@mkdir -p $${NIGHTSHIFT_HOME:-var}/dev
@@ -31,6 +36,12 @@ postgres:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
 	{ test $$(id -u) = 0 && apt-get -qq update && apt-get -qq install -y --no-install-recommends postgresql; } >/dev/null 2>&1 || \
 	echo "No PostgreSQL server here, and it could not be installed; its tests are left out (Debian: apt-get install postgresql)" >&2
+
+# Spark runs on Java.
+java:
+	@command -v java >/dev/null || \
+	{ test $$(id -u) = 0 && apt-get -qq update && apt-get -qq install -y --no-install-recommends openjdk-17-jre-headless; } >/dev/null 2>&1 || \
+	echo "No Java here, and it could not be installed; the tests on Spark are left out (Debian: apt-get install openjdk-17-jre-headless)" >&2
 
 # Pages are looked at in a real browser by the longer tests.
 chromium:
@@ -92,7 +103,7 @@ clean: env
 test: env-test
 	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-test-nightly: env-test chromium
+test-nightly: env-test .venv/installed-spark chromium java
 	$(PY) -m pytest -m nightly
 
 test-on-demand: env-test chromium .venv-superset/installed

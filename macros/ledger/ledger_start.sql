@@ -2,7 +2,7 @@
 {% macro ledger_start() %}
   {%- if execute and flags.WHICH in ['build', 'run', 'seed', 'test', 'snapshot', 'retry'] -%}
     {%- for statement in ledger_tables() -%}{%- do run_query(statement) -%}{%- endfor -%}
-    {%- if planning() -%}{%- do run_query('delete from ops.plan') -%}{%- endif -%}
+    {%- if planning() -%}{%- do run_query('truncate table ops.plan') -%}{%- endif -%}
     {%- do load_landing() -%}
     {%- do create_source_views() -%}
     {%- do sift_dumps() -%}

@@ -39,7 +39,7 @@
     {%- for node in run_query('select node from ops.settled').columns[0].values() -%}
       {%- do ran.setdefault(node, 'pass') -%}
     {%- endfor -%}
-    {%- do run_query('delete from ops.settled') -%}
+    {%- do run_query('truncate table ops.settled') -%}
     {%- for node in graph.nodes.values() if node.resource_type in ['model', 'test', 'seed'] and node.config.enabled and node.config.materialized != 'ephemeral' and node.package_name == project_name -%}
       {%- set domain = test_domain(node) if node.resource_type == 'test' else domain_of(node) -%}
       {%- set status = ran.get(node.unique_id, 'did not run') -%}

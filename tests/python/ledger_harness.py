@@ -67,7 +67,7 @@ class Ledger:
         self.root = root
         self.home = root / "var"
         self.manifest = base.manifest if base else None
-        shutil.copytree(base.root if base else PROJECT, root, dirs_exist_ok=True)
+        shutil.copytree(base.root if base else PROJECT, root, symlinks=True, dirs_exist_ok=True)
         for folder in ("landing", "dev", "warehouse", "spill"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
         if not base:

@@ -30,7 +30,7 @@ def test_every_mart_is_on_spark_what_three_nights_made_of_it_on_duckdb(tmp_path,
     for last in NIGHTS:
         nights.arrive(last)
         nights.build("--exclude-resource-type", "test")
-    assert nights.query("select count(*) > 0 from core.fct_plays where _arrived_on > played_on + 1") == [(True,)]
+    assert nights.query("select count(*) > 0 from core.fct_plays where received_at >= played_on + 2") == [(True,)]
     manifest = compiled_for_spark(tmp_path, ("+models/marts/core", "+models/marts/business"))
     spark = SparkModels(manifest, tmp_path / "dev/warehouse.duckdb", tmp_path)
     try:
