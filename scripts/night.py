@@ -19,6 +19,7 @@ from scripts.alert import alert
 from scripts.backends import load_all
 from scripts.build import REPORT
 from scripts.console import DONE, FAILED, REFUSED, STOPPED, USAGE, Stop, count, duration, say, warn
+from scripts.deferred import held_back
 from scripts.faults import fault_point
 from scripts.files import read_json, replace_json
 from scripts.history import Step, commit_night
@@ -165,7 +166,7 @@ def _run(day: date, lock: int, defer_rebuilds: bool = False) -> int:
         return _stopped(running)
     known = fingerprint.of_night(day)
     last = read_json(folder("warehouse") / LAST)
-    if last and warehouse_file().exists() and _is_done(last, day, known):
+    if last and warehouse_file().exists() and _is_done(last, running, known):
         return _nothing_new(last, running)
     for step in STEPS[1:]:
         if has_step(step):
@@ -180,6 +181,7 @@ def _run(day: date, lock: int, defer_rebuilds: bool = False) -> int:
         "code": running.code,
         "codes": running.codes,
         "fingerprint": known,
+        "held_back": held_back() is not None,
         "run_id": here.name if here else None,
         "seconds": {step: round(seconds, 2) for step, seconds in running.seconds.items()},
         "started_at": running.started_at.isoformat(" ", "seconds"),
@@ -256,13 +258,18 @@ def _call(arguments: list[str], lock: int) -> tuple[int, int]:
     return code, usage.ru_maxrss * 1024
 
 
-def _is_done(last: dict[str, Any], day: date, known: str) -> bool:
-    """True if the last night saw all this and ended well (readers may have been rolled back since: let them)."""
+def _is_done(last: dict[str, Any], running: Night, known: str) -> bool:
+    """True if the last night saw all this and ended well (readers may have been rolled back since: let them).
+
+    A night that held definitions back is not done once they are made beside it, or are wanted tonight.
+    """
+    if last.get("held_back") and not (running.defers_rebuilds and held_back()):
+        return False
     here = current_folder()
     rolled_back = read_json(folder("published") / ROLLED_BACK) or []
     is_shown = here is not None and (here.name == last["run_id"] or last["run_id"] in rolled_back)
     went_well = all(code == DONE for step, code in last["codes"].items() if step != "land")
-    return went_well and last["on"] == str(day) and last["fingerprint"] == known and is_shown
+    return went_well and last["on"] == str(running.day) and last["fingerprint"] == known and is_shown
 
 
 def _nothing_new(last: dict[str, Any], running: Night) -> int:

@@ -22,7 +22,7 @@ import duckdb
 
 from scripts import deferred
 from scripts.build import REPORT, UNIT_TESTS, prepare
-from scripts.console import DONE, FAILED, Stop, count, duration, say, warn
+from scripts.console import DONE, FAILED, STOPPED, Stop, count, duration, say, warn
 from scripts.dbt_process import run_dbt
 from scripts.faults import fault_point
 from scripts.files import read_json, remove_folder, replace_json, sync
@@ -159,10 +159,12 @@ def _catch_up(side: Path) -> bool:
         done = subprocess.run(
             [sys.executable, "-m", "scripts.nightshift", "build", *(["--on", str(on)] if on else [])], check=False
         )
-    if done.returncode:
-        warn("rebuild", "the new definitions did not pass: readers keep those of before; repair, then run it again")
+    if done.returncode < 0:
+        raise Stop(f"the last build was killed by signal {-done.returncode}; run it again", STOPPED)
     if done.returncode not in (DONE, FAILED):
         raise Stop(f"the last build ended with exit code {done.returncode}; run it again", done.returncode)
+    if done.returncode:
+        warn("rebuild", "the new definitions did not pass: readers keep those of before; repair, then run it again")
     return done.returncode == DONE
 
 

@@ -113,14 +113,15 @@ class SparkModels:
         described = self.duckdb.execute(f"select * from {relation} limit 0").description
         return sorted(column[0] for column in described if not column[0].startswith("_"))
 
-    def differences(self, name: str) -> list[str]:
-        """The first rows of a model that only one of the engines has."""
+    def differences(self, name: str, where: str = "true") -> list[str]:
+        """The first rows of a model that only one of the engines has, of those ``where`` both are to have them."""
         node = self.nodes[name]
         relation = f"{node['schema']}.{node['alias']}"
         columns = ", ".join(self.columns(relation))
         made = relation + (SELF_READ if "self" in node["config"].get("reads", {}) else "")
-        here = sorted(str(tuple(row)) for row in self.spark.sql(f"select {columns} from {made}").collect())
-        there = sorted(str(row) for row in self.duckdb.execute(f"select {columns} from {relation}").fetchall())
+        wanted = f"select {columns} from {{}} where {where}".format
+        here = sorted(str(tuple(row)) for row in self.spark.sql(wanted(made)).collect())
+        there = sorted(str(row) for row in self.duckdb.execute(wanted(relation)).fetchall())
         if here == there:
             return []
         ours, theirs = set(here), set(there)

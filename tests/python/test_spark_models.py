@@ -33,6 +33,9 @@ def test_every_mart_is_on_spark_what_three_nights_made_of_it_on_duckdb(tmp_path,
     assert nights.query("select count(*) > 0 from core.fct_plays where received_at >= played_on + 2") == [(True,)]
     manifest = compiled_for_spark(tmp_path, ("+models/marts/core", "+models/marts/business"))
     spark = SparkModels(manifest, tmp_path / "dev/warehouse.duckdb", tmp_path)
+    # The hour's marts are enabled on two of DuckDB's targets alone, and so are the words about them.
+    names = ", ".join(f"'{node['alias']}'" for node in manifest["nodes"].values() if node["resource_type"] == "model")
+    common = {"data_dictionary": f"mart_name in ({names})"}
     try:
         portable = {
             n["original_file_path"] for n in spark.nodes.values() if n["original_file_path"].startswith(FOLDERS)
@@ -44,7 +47,7 @@ def test_every_mart_is_on_spark_what_three_nights_made_of_it_on_duckdb(tmp_path,
             spark.make(name, portable)
             if node["config"]["materialized"] != "view":
                 compared += 1
-                if found := spark.differences(name):
+                if found := spark.differences(name, common.get(name, "true")):
                     different[name] = found
         assert different == {}
         assert compared > 60
