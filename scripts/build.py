@@ -392,7 +392,7 @@ def _sum_up(models: list[tuple[str, dict[str, Any]]]) -> str:
 
 
 def print_models(models: list[tuple[str, dict[str, Any]]], most: int = 40) -> None:
-    """Models with their days and reasons as a table, the first of them."""
+    """Models with their days and reasons as a table, the first ``most`` of them."""
     rows = []
     for name, what in models[:most]:
         reasons = what["reasons"][:3] + (["…"] if len(what["reasons"]) > 3 else [])

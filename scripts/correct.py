@@ -282,7 +282,7 @@ def _say_dumps(wanted: Correction, new: dict[str, Any]) -> None:
 def _say_plan(wanted: Correction, planned: dict[str, Any]) -> None:
     models = [(entry["model"], entry) for entry in planned["models"]]
     say("correct", f"{count(len(models), 'model')} would be made anew, at most:")
-    print_models(models)
+    print_models(models, most=len(models))
     for reader in planned["readers"]:
         say("correct", f"data of {reader['type']} {reader['name']} may change (owner: {reader['owner']})")
     touched = {day[:7] for _, entry in models for day in entry["days"]}
