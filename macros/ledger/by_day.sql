@@ -142,7 +142,7 @@
       {%- do outputs.update({period.day: period.output_was or 'none'}) -%}
     {%- endif -%}
   {%- endfor -%}
-  {%- if rows -%}{%- do run_query('insert into ops.plan values ' ~ rows | join(', ')) -%}{%- endif -%}
+  {%- if rows -%}{%- do in_one_transaction(['insert into ops.plan values ' ~ rows | join(', ')]) -%}{%- endif -%}
 {% endmacro %}
 
 {% macro in_words(periods, unit) %}

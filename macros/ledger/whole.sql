@@ -18,7 +18,7 @@
   {%- if planning() -%}
     {%- if stale -%}
       {%- set reason = 'new' if not known else 'definition changed' if redefined else stale_reason(now, recorded[0][1]) -%}
-      {%- do run_query("insert into ops.plan values ('" ~ live.identifier ~ "', null, '" ~ reason ~ "', null)") -%}
+      {%- do in_one_transaction(["insert into ops.plan values ('" ~ live.identifier ~ "', null, '" ~ reason ~ "', null)"]) -%}
     {%- endif -%}
     {%- do no_operation() -%}
     {{ return({'relations': []}) }}
