@@ -31,23 +31,24 @@ env: .venv/installed
 	@mkdir -p $${NIGHTSHIFT_HOME:-var}/dev
 env-test: .venv/installed-test postgres
 
+# What pip has not: $(call from_debian,its name,how it is found,Debian's packages,what its lack means).
+define from_debian
+@{ $(2); } >/dev/null 2>&1 || \
+{ test $$(id -u) = 0 && apt-get -qq update && apt-get -qq install -y --no-install-recommends $(3); } >/dev/null 2>&1 || \
+echo "No $(1) here, and it could not be installed; $(4) (Debian: apt-get install $(firstword $(3)))" >&2
+endef
+
 # Landing is tested against a real PostgreSQL. Without one its tests say that they were left out.
 postgres:
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
-	{ test $$(id -u) = 0 && apt-get -qq update && apt-get -qq install -y --no-install-recommends postgresql; } >/dev/null 2>&1 || \
-	echo "No PostgreSQL server here, and it could not be installed; its tests are left out (Debian: apt-get install postgresql)" >&2
+	$(call from_debian,PostgreSQL server,ls /usr/lib/postgresql/*/bin/initdb || command -v initdb,postgresql,its tests are left out)
 
 # Spark runs on Java.
 java:
-	@command -v java >/dev/null || \
-	{ test $$(id -u) = 0 && apt-get -qq update && apt-get -qq install -y --no-install-recommends openjdk-17-jre-headless; } >/dev/null 2>&1 || \
-	echo "No Java here, and it could not be installed; the tests on Spark are left out (Debian: apt-get install openjdk-17-jre-headless)" >&2
+	$(call from_debian,Java,command -v java,openjdk-17-jre-headless,the tests on Spark are left out)
 
 # Pages are looked at in a real browser by the longer tests.
 chromium:
-	@command -v chromium >/dev/null || \
-	{ test $$(id -u) = 0 && apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core; } >/dev/null 2>&1 || \
-	echo "No Chromium here, and it could not be installed; the tests of pages will fail (Debian: apt-get install chromium)" >&2
+	$(call from_debian,Chromium,command -v chromium,chromium fonts-dejavu-core,the tests of pages will fail)
 
 night: env
 	@./nightshift night --sample
@@ -103,7 +104,7 @@ clean: env
 test: env-test
 	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-test-nightly: env-test .venv/installed-spark chromium java
+test-nightly: .venv/installed-spark postgres java chromium
 	$(PY) -m pytest -m nightly
 
 test-on-demand: env-test chromium .venv-superset/installed

@@ -17,7 +17,7 @@ import duckdb
 from scripts import anomalies, console, deferred, fingerprint
 from scripts.comparing.differences import keys_by_name
 from scripts.console import DONE, FAILED, USAGE, Stop, count, duration, say
-from scripts.dbt_process import Run, dbt_ahead, last_manifest, manifest, nodes_below, plan_dbt, run_dbt
+from scripts.dbt_process import Run, dbt_ahead, last_manifest, manifest, nodes_below, nodes_named, plan_dbt, run_dbt
 from scripts.estimate import estimate, learn
 from scripts.faults import fault_point
 from scripts.files import read_json, replace_json
@@ -451,18 +451,13 @@ def exposures_below(nodes: Iterable[str], project: dict[str, Any]) -> list[dict[
 
 def readers_of(changed: set[str], project: dict[str, Any]) -> list[dict[str, str]]:
     """The exposures whose data may change with these models."""
-    nodes = [
-        node
-        for node in project.get("child_map", {})
-        if node.split(".")[-1] in changed and node.split(".")[0] in ("model", "seed")
-    ]
     return [
         {
             "name": exposure["name"],
             "type": exposure["type"],
             "owner": exposure["owner"].get("name") or exposure["owner"].get("email") or "",
         }
-        for exposure in exposures_below(nodes, project)
+        for exposure in exposures_below(nodes_named(changed, project), project)
     ]
 
 

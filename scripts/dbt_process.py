@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +74,15 @@ def last_manifest() -> dict[str, Any]:
         return manifest()
     except ValueError:
         return {"nodes": {}, "exposures": {}, "groups": {}}
+
+
+def nodes_named(names: Collection[str], project: Mapping[str, Any]) -> list[str]:
+    """The models and seeds of a manifest that have these names."""
+    return [
+        node
+        for node in project.get("child_map", {})
+        if node.split(".")[-1] in names and node.split(".")[0] in ("model", "seed")
+    ]
 
 
 def nodes_below(nodes: Iterable[str], project: Mapping[str, Any]) -> set[str]:

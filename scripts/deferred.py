@@ -16,7 +16,7 @@ from typing import Any
 
 from scripts import fingerprint
 from scripts.console import FAILED, STOPPED, count, say, warn
-from scripts.dbt_process import manifest, nodes_below, plan_dbt
+from scripts.dbt_process import manifest, nodes_below, nodes_named, plan_dbt
 from scripts.faults import fault_point
 from scripts.files import point_link, read_json, remove_folder, replace_json
 from scripts.home import PROJECT, folder, of_checkout
@@ -39,7 +39,7 @@ HEAVY = """
     order by relation
 """
 REDEFINED = """
-    select distinct relation from ops.plan
+    select relation from ops.plan
     where reason in ('definition', 'definition changed', 'new') or relation not in (select relation from ops.ledger)
 """
 
@@ -92,10 +92,8 @@ def heavy(lock: int) -> dict[str, int] | None:
         stale = dict(connection.execute(HEAVY, {"few": FEW}).fetchall())
         redefined = {row[0] for row in connection.execute(REDEFINED).fetchall()}
     project = manifest()
-    relations = {key: node.get("alias") for key, node in project["nodes"].items()}
     # what a plan takes to be stale for tonight's news alone is made tonight, whatever the definitions are
-    below = nodes_below([key for key, relation in relations.items() if relation in redefined], project)
-    touched = {relations.get(key) for key in below}
+    touched = {node.split(".")[-1] for node in nodes_below(nodes_named(redefined, project), project)}
     return {relation: periods for relation, periods in stale.items() if relation in touched} or None
 
 

@@ -12,7 +12,7 @@
   {%- set loaded = adapter.get_relation(table.database, table.schema, table.identifier) is not none
     and run_query("select count(*) from " ~ definitions() ~ " as definitions where relation = '" ~ table.identifier ~ "' and version = '" ~ version ~ "'").columns[0][0] > 0 -%}
   {%- if planning() or (loaded and not should_full_refresh()) -%}
-    {%- if not loaded -%}{%- do run_query(record_definition(table.identifier, version)) -%}{%- endif -%}
+    {%- if not loaded -%}{%- do in_one_transaction([record_definition(table.identifier, version)]) -%}{%- endif -%}
     {%- do store_result('agate_table', response='OK', agate_table=load_agate_table()) -%}
     {%- do no_operation() -%}
     {{ return({'relations': [] if planning() else [table]}) }}

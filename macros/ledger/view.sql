@@ -8,7 +8,7 @@
   {%- set definition = definition_of(model, sql) -%}
   {%- set record = record_definition(view.identifier, definition) -%}
   {%- if planning() -%}
-    {%- do run_query(record) -%}
+    {%- do in_one_transaction([record]) -%}
     {%- do no_operation() -%}
     {{ return({'relations': []}) }}
   {%- endif -%}

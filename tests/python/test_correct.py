@@ -253,7 +253,9 @@ def test_plays_that_were_not_are_an_adjustment_on_the_next_statement(company, tm
     people = company.run("vault", "count")
     command = ["correct", "playback.plays", WRONG_DAY, *right]
     preview = company.run(*command, "--preview")
-    assert "royalties: 2025-12 was closed on" in preview and re.search(rf"fct_plays .*{WRONG_DAY} ", preview), preview
+    assert "royalties: 2025-12 was closed on" in preview, preview
+    late = "2025-12-02, 2025-12-05, 2025-12-07 …"  # of these days the dump brought plays, too
+    assert re.search(rf"fct_plays +{late} {WRONG_DAY} \(6 days\) ", preview), preview
     assert (company.last_sequence(), company.landed("playback")) == (since, landed), "a preview does nothing"
     assert company.run("vault", "count") == people
     company.run(*command, "--yes", expect=None)
