@@ -49,6 +49,10 @@ def _listen(told: SimpleQueue[str]) -> None:
     if not line:
         os._exit(0)
     told.put(line)
+    # What only reads the project ends with its caller; what writes is finished. (Not by sys.stdin: a thread that waits
+    # there must not hold up the interpreter's end.)
+    if json.loads(line)[0] == "parse" and not os.read(0, 1):
+        os._exit(0)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,6 +116,24 @@ def dbt_ahead(
         process.wait()
 
 
+@contextmanager
+def parsed_ahead(lock: int) -> Iterator[Callable[[], object]]:
+    """A dbt that reads the project while its caller does something else, if no dbt has read it here before.
+
+    What is yielded waits until it has. What it finds wrong is left to the build to say; if its caller dies, it ends.
+    """
+    if (target_path() / "partial_parse.msgpack").exists():
+        yield lambda: None
+        return
+    with _start(lock, {}, PROJECT) as process:
+        process.stdin.write(json.dumps(["parse", "--quiet", *_to_target(TARGET)]) + "\n")
+        process.stdin.flush()
+        try:
+            yield process.stdout.read
+        finally:
+            process.terminate()
+
+
 def run_dbt(
     arguments: Sequence[str],
     lock: int,
@@ -126,8 +144,7 @@ def run_dbt(
     """Run dbt once against a target's warehouse; ``arguments`` begin with dbt's own command (``build``, …)."""
     artifact = target_path() / "run_results.json"
     artifact.unlink(missing_ok=True)
-    wanted = ["--log-format", "json", "--log-level-file", "none", *arguments]
-    wanted += ["--target", target, "--target-path", str(target_path())]
+    wanted = ["--log-format", "json", "--log-level-file", "none", *arguments, *_to_target(target)]
     with ahead or _start(lock, extra or {}, PROJECT) as process:
         try:
             with suppress(BrokenPipeError):  # it died; what it said last follows
@@ -165,6 +182,10 @@ def plan_dbt(lock: int, selection: Sequence[str] = ()) -> Run:
     """Have dbt write to ``ops.plan`` what a build would make anew; nothing is built or tested."""
     arguments = ["build", *selection, "--exclude-resource-type", "test", "unit_test"]
     return run_dbt(arguments, lock, {"NIGHTSHIFT_PLAN": "1"})
+
+
+def _to_target(target: str) -> list[str]:
+    return ["--target", target, "--target-path", str(target_path())]
 
 
 def _environment() -> dict[str, str]:

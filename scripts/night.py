@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from scripts.alert import alert
 from scripts.backends import load_all
 from scripts.build import REPORT
 from scripts.console import DONE, FAILED, REFUSED, STOPPED, USAGE, Stop, count, duration, say, warn
+from scripts.dbt_process import parsed_ahead
 from scripts.deferred import held_back
 from scripts.faults import fault_point
 from scripts.files import read_json, replace_json
@@ -110,13 +112,13 @@ def night(on_day: datetime | None, sample: bool, first: int, nights: int, defer_
     Killed anywhere, run it again: it goes on where it was. Exit code 4: a domain kept its last good night; 1: some
     data was refused (see `./nightshift status`); 3: another night is running.
     """
-    with night_lock("night") as lock:
+    with night_lock("night") as lock, parsed_ahead(lock) as parsed:
         if sample:
             _make_sample(first + nights, lock)
         last = read_json(folder("warehouse") / LAST) if warehouse_file().exists() else None
         worst = DONE
         for day in _nights(last, on_day.date() if on_day else None, sample, first, nights):
-            code = _run(day, lock, defer_rebuilds)
+            code = _run(day, lock, parsed, defer_rebuilds)
             worst = max(worst, code, key=(DONE, REFUSED, FAILED, STOPPED).index)
             if code == STOPPED:
                 break
@@ -156,8 +158,8 @@ def _nights(last: dict[str, Any] | None, on_day: date | None, sample: bool, firs
     return missed or [date.fromisoformat(last["on"])]
 
 
-def _run(day: date, lock: int, defer_rebuilds: bool = False) -> int:
-    """One night."""
+def _run(day: date, lock: int, parsed: Callable[[], object], defer_rebuilds: bool) -> int:
+    """One night; ``parsed`` waits until dbt has read the project."""
     running = Night(day, set(dumps(day)), defer_rebuilds)
     _step(running, "land", lock)
     if running.code != STOPPED and due(day):
@@ -168,6 +170,7 @@ def _run(day: date, lock: int, defer_rebuilds: bool = False) -> int:
     last = read_json(folder("warehouse") / LAST)
     if last and warehouse_file().exists() and _is_done(last, running, known):
         return _nothing_new(last, running)
+    parsed()
     for step in STEPS[1:]:
         if has_step(step):
             _step(running, step, lock)

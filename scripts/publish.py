@@ -452,15 +452,19 @@ def _fill(
 
 def _decide(connection: duckdb.DuckDBPyConnection, marts: list[Mart]) -> dict[str, str]:
     """For each mart with small counts, by name, a query with what everybody may see of its rows."""
-    rules, tables, queries = {}, {}, {}
-    for mart in marts:
-        if mart.few_people:
-            rules[mart.name], tables[mart.name] = mart.few_people, f'decided.main."{mart.name}"'
-            source = f"complete.{mart.relation()}"
-            columns = [row[0] for row in connection.execute(f"describe {source}").fetchall()]
-            rows = decided(source, columns, mart.few_people)
-            connection.execute(f"create table {tables[mart.name]} as {rows}")
-            queries[mart.name] = shown(tables[mart.name], columns, mart.few_people)
+    with_few = [mart for mart in marts if mart.few_people]
+    tables = {mart.name: f'decided.main."{mart.name}"' for mart in with_few}
+
+    def decide(mart: Mart) -> str:
+        source = f"complete.{mart.relation()}"
+        with connection.cursor() as own:
+            columns = [row[0] for row in own.execute(f"describe {source}").fetchall()]
+            own.execute(f"create table {tables[mart.name]} as {decided(source, columns, mart.few_people)}")
+        return shown(tables[mart.name], columns, mart.few_people)
+
+    with ThreadPoolExecutor(AT_ONCE) as deciding:
+        queries = dict(zip(tables, deciding.map(decide, with_few), strict=True))
+    rules = {mart.name: mart.few_people for mart in with_few}
     cover_sums(connection, rules, tables)
     return queries
 

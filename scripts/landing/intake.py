@@ -12,11 +12,12 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from queue import SimpleQueue
 
 import duckdb
 
@@ -76,28 +77,47 @@ class Intake:
     def land(self, batches: Sequence[Sequence[Shipment]], hashes: dict[Path, str]) -> Iterator[Outcome]:
         """Land batches of shipments; those of one table one after the other, in order of arrival.
 
-        What is large is given all threads of DuckDB. Of what is small the overhead of a statement is the most, so
-        each statement gets one thread and several tables go at a time.
+        Two tables or more go at a time, as many as there are threads. What is large is given all threads of DuckDB,
+        too: its reading takes them, its dumps, written one by one, do not. Of what is small the overhead of a statement
+        is the most, so each statement gets one.
         """
         by_table: dict[str, list[Sequence[Shipment]]] = {}
         for batch in batches:
             by_table.setdefault(batch[0].table.label, []).append(batch)
-        size = {label: max(sum(s.size for s in batch) for batch in of) for label, of in by_table.items()}
-        large = [label for label in by_table if size[label] > LARGE or self.threads == 1 or len(by_table) == 1]
-        small = sorted(set(by_table) - set(large), key=lambda label: -sum(s.size for b in by_table[label] for s in b))
-        for label in large:
-            for batch in by_table[label]:
-                yield self.land_batch(batch, hashes)
-        self.duckdb.execute("set threads = 1")
+        total = {label: sum(s.size for batch in of for s in batch) for label, of in by_table.items()}
+        is_large = {label: any(sum(s.size for s in b) > LARGE for b in of) for label, of in by_table.items()}
+        for large, threads in ((True, self.threads), (False, 1)):
+            labels = sorted((label for label in by_table if is_large[label] == large), key=lambda label: -total[label])
+            self.duckdb.execute(f"set threads = {threads}")
+            yield from self._land_tables([by_table[label] for label in labels], hashes)
+        self.duckdb.execute(f"set threads = {self.threads}")
+
+    def _land_tables(
+        self, tables: Sequence[Sequence[Sequence[Shipment]]], hashes: dict[Path, str]
+    ) -> Iterator[Outcome]:
         stopped = threading.Event()
-        with ThreadPoolExecutor(self.threads) as pool:
-            running = [pool.submit(self._land_table, by_table[label], hashes, stopped) for label in small]
+        outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
+
+        def land_table(batches: Sequence[Sequence[Shipment]]) -> None:
             try:
-                for done in as_completed(running):
-                    yield from done.result()
+                for batch in batches:
+                    if not stopped.is_set():
+                        outcomes.put(self.land_batch(batch, hashes))
+            except BaseException:
+                stopped.set()
+                raise
+            finally:
+                outcomes.put(None)
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            running = [pool.submit(land_table, batches) for batches in tables]
+            try:
+                for _ in running:
+                    yield from iter(outcomes.get, None)
             finally:
                 stopped.set()
-        self.duckdb.execute(f"set threads = {self.threads}")
+        for task in running:
+            task.result()
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -106,11 +126,6 @@ class Intake:
         yield
         self.store.publish(self.held)
         self.held = None
-
-    def _land_table(
-        self, batches: Sequence[Sequence[Shipment]], hashes: dict[Path, str], stopped: threading.Event
-    ) -> list[Outcome]:
-        return [self.land_batch(batch, hashes) for batch in batches if not stopped.is_set()]
 
     def land_batch(self, shipments: Sequence[Shipment], hashes: dict[Path, str], strict: bool = False) -> Outcome:
         """Land one batch. ``strict``: a bad row refuses its dump."""

@@ -355,7 +355,7 @@ def test_who_asked_is_forgotten_between_landing_and_building(tmp_path, monkeypat
     monkeypatch.setattr(night, "_commit", lambda *ignored: None)
     monkeypatch.setattr(night, "due", lambda day: asked)
     with night_lock("night") as lock:
-        assert night._run(date(2026, 1, 1), lock) == STOPPED
+        assert night._run(date(2026, 1, 1), lock, lambda: None, False) == STOPPED
     on = ["--on", "2026-01-01"]
     forget = [["vault", "erase", "--requests", *on]] if asked else []
     build = [] if erased == STOPPED else [["build", *on, "--no-unit-tests"]]
