@@ -125,13 +125,9 @@ def parsed_ahead(lock: int) -> Iterator[Callable[[], object]]:
     if (target_path() / "partial_parse.msgpack").exists():
         yield lambda: None
         return
-    with _start(lock, {}, PROJECT) as process:
-        process.stdin.write(json.dumps(["parse", "--quiet", *_to_target(TARGET)]) + "\n")
-        process.stdin.flush()
-        try:
-            yield process.stdout.read
-        finally:
-            process.terminate()
+    with dbt_ahead(lock) as process:
+        _tell(process, ["parse", "--quiet"], TARGET)
+        yield process.stdout.read
 
 
 def run_dbt(
@@ -144,12 +140,9 @@ def run_dbt(
     """Run dbt once against a target's warehouse; ``arguments`` begin with dbt's own command (``build``, …)."""
     artifact = target_path() / "run_results.json"
     artifact.unlink(missing_ok=True)
-    wanted = ["--log-format", "json", "--log-level-file", "none", *arguments, *_to_target(target)]
     with ahead or _start(lock, extra or {}, PROJECT) as process:
         try:
-            with suppress(BrokenPipeError):  # it died; what it said last follows
-                process.stdin.write(json.dumps(wanted) + "\n")
-                process.stdin.flush()
+            _tell(process, ["--log-format", "json", "--log-level-file", "none", *arguments], target)
             messages = list(_watch(process))
         except BaseException:
             process.terminate()
@@ -178,14 +171,18 @@ def _start(lock: int, extra: Mapping[str, str], project: Path) -> subprocess.Pop
     )
 
 
+def _tell(process: subprocess.Popen[str], arguments: Sequence[str], target: str) -> None:
+    """Tell a dbt that waits what to do; one that died meanwhile has said why."""
+    wanted = [*arguments, "--target", target, "--target-path", str(target_path())]
+    with suppress(BrokenPipeError):
+        process.stdin.write(json.dumps(wanted) + "\n")
+        process.stdin.flush()
+
+
 def plan_dbt(lock: int, selection: Sequence[str] = ()) -> Run:
     """Have dbt write to ``ops.plan`` what a build would make anew; nothing is built or tested."""
     arguments = ["build", *selection, "--exclude-resource-type", "test", "unit_test"]
     return run_dbt(arguments, lock, {"NIGHTSHIFT_PLAN": "1"})
-
-
-def _to_target(target: str) -> list[str]:
-    return ["--target", target, "--target-path", str(target_path())]
 
 
 def _environment() -> dict[str, str]:

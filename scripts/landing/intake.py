@@ -85,11 +85,11 @@ class Intake:
         for batch in batches:
             by_table.setdefault(batch[0].table.label, []).append(batch)
         total = {label: sum(s.size for batch in of for s in batch) for label, of in by_table.items()}
-        is_large = {label: any(sum(s.size for s in b) > LARGE for b in of) for label, of in by_table.items()}
-        for large, threads in ((True, self.threads), (False, 1)):
-            labels = sorted((label for label in by_table if is_large[label] == large), key=lambda label: -total[label])
+        large = {label for label, of in by_table.items() if any(sum(s.size for s in batch) > LARGE for batch in of)}
+        for labels, threads in ((large, self.threads), (by_table.keys() - large, 1)):
             self.duckdb.execute(f"set threads = {threads}")
-            yield from self._land_tables([by_table[label] for label in labels], hashes)
+            largest_first = sorted(labels, key=lambda label: (-total[label], label))
+            yield from self._land_tables([by_table[label] for label in largest_first], hashes)
         self.duckdb.execute(f"set threads = {self.threads}")
 
     def _land_tables(
