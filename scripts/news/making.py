@@ -174,9 +174,10 @@ def put_on_record(wanted: datetime, rows: list[dict[str, Any]], final: Path) -> 
         replace_json(place / f"{final.name}.json", lines)
         with warehouse() as connection:
             connection.execute(
-                "insert into ops.releases select domain, max(sequence), ?, current_timestamp::timestamp "
-                "from ops.ledger group by domain",
-                [f"{wanted:%Y-%m-%dT%H}"],
+                "insert into ops.releases select domain, max(sequence), $hour, current_timestamp::timestamp "
+                "from ops.ledger group by domain "
+                "having (domain, max(sequence), $hour) not in (select domain, sequence, run_id from ops.releases)",
+                {"hour": f"{wanted:%Y-%m-%dT%H}"},
             )
     fault_point("hour:before-record")
     for path in sorted(place.glob("*.json")):

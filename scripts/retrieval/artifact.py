@@ -191,7 +191,8 @@ class Maker:
 
     def _write(self, connection: duckdb.DuckDBPyConnection) -> None:
         tables.remove(connection, "select document_id from leaving_ids")
-        tables.add(connection, f"{INCOMING} where document_id in (select document_id from arriving_ids)")
+        arriving = f"{INCOMING} where document_id in (select document_id from arriving_ids) order by document_id"
+        tables.add(connection, arriving)
         fault_point("index:after-postings")
         index = self._making / ENGINE
         index.mkdir()

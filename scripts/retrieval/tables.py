@@ -73,7 +73,10 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def add(connection: duckdb.DuckDBPyConnection, incoming: str) -> None:
-    """Index the documents of a relation; none may be there already. They stay at hand as the table ``arriving``."""
+    """Index the documents of a relation, numbered in its order; none may be there already.
+
+    They stay at hand as the table ``arriving``.
+    """
     connection.execute(
         f"create or replace temp table arriving as select (select coalesce(max(document_no), 0) from documents) "
         f"+ row_number() over () as document_no, *, {ranking.TITLE} * {_OF_TITLE} "

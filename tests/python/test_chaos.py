@@ -24,6 +24,7 @@ def make(home: Path, amount: int, link: str = "1") -> Path:
     (home / "published/current").symlink_to(link)
     (home / "exports/lists").mkdir(parents=True)
     (home / "exports/lists/manifest.json").write_text('{"key": "k", "published_at": "now"}')
+    (home / "published/1/night.html").write_text(f"{home.name} took 5 s")
     return home
 
 

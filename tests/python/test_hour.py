@@ -129,6 +129,10 @@ def test_what_readers_saw_is_put_on_record_though_the_hour_died_before_it(tmp_pa
         ship(tmp_path, number)
     assert hour(tmp_path, 0, NIGHTSHIFT_FAULT="hour:before-record") != 0
     assert recorded(tmp_path) == set()
+    hour(tmp_path, 0)
+    with duckdb.connect(str(tmp_path / "hourly/warehouse/warehouse.duckdb"), read_only=True) as connection:
+        twice = "select domain from ops.releases group by domain, run_id, sequence having count(*) > 1"
+        assert connection.execute(twice).fetchall() == [], "run again, it says once what it showed"
     hour(tmp_path, 1)
     assert recorded(tmp_path) == {FIRST, FIRST + timedelta(hours=1)}
 

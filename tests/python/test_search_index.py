@@ -132,6 +132,20 @@ def test_a_takedown_is_gone_and_an_update_equals_a_rebuild(home: Path) -> None:
     assert [found(query) for query in ("drive", "renamed", "arrival", "somebody", "nadia silva")] == answers
 
 
+def test_the_same_documents_are_the_same_rows_in_whatever_order_they_are_read(home: Path) -> None:
+    publish(home, "2026-01-01-1", SONGS)
+    publish(home, "2026-01-02-1", SONGS[::-1])
+    held = []
+    for run in ("2026-01-01-1", "2026-01-02-1"):
+        point_link(home / "published" / "current", run)
+        run_index("--rebuild")
+        with duckdb.connect(str(artifact.current() / artifact.POSTINGS), read_only=True) as connection:
+            tables = [name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()]
+            held.append({name: connection.execute(f"from {name} order by all").fetchall() for name in tables})
+    assert len(held[0]["documents"]) == len(SONGS)
+    assert held[0] == held[1]
+
+
 @pytest.mark.parametrize(
     "point",
     ["index:after-copy", "index:after-postings", "index:after-tantivy", "index:before-rename", "index:before-link"],
