@@ -17,12 +17,12 @@
   {%- for column in kept -%}
     {%- set kind = portable_type(column.dtype) -%}
     {%- do shape.append(column.name | lower ~ ' ' ~ kind) -%}
-    {%- do texts.append("coalesce(" ~ portable_text(adapter.quote(column.name), kind) ~ ", '-')") -%}
+    {%- do texts.append(portable_text(adapter.quote(column.name), kind)) -%}
   {%- endfor -%}
   {%- set row_md5 = "md5(concat(" ~ (texts | join(", '|', ") or "''") ~ "))" -%}
   {%- set sums = ["'" ~ local_md5(shape | join(',')) ~ "' as shape"] -%}
   {%- for name, from in [('first', 1), ('second', 16)] -%}
-    {%- do sums.append("coalesce(sum(cast(" ~ hexadecimal("substring(" ~ row_md5 ~ ", " ~ from ~ ", 15)") ~ " as decimal(20, 0))), 0) as " ~ name ~ "_sum") -%}
+    {%- do sums.append("coalesce(" ~ exact_sum(hexadecimal("substring(" ~ row_md5 ~ ", " ~ from ~ ", 15)")) ~ ", 0) as " ~ name ~ "_sum") -%}
   {%- endfor -%}
   {{- return(sums | join(', ') ~ ', count(*) as row_count') -}}
 {% endmacro %}
@@ -44,18 +44,34 @@
   {{- exceptions.raise_compiler_error('no content hash of a column of type ' ~ dtype ~ ': give macros/dialect/content_hash.sql its text') -}}
 {% endmacro %}
 
-{# A column as text that both engines spell alike; null stays null (which it would not in DuckDB's concat). #}
+{# What a column adds to a row's text, for concat: a text is not copied to put its length before it. #}
 {% macro portable_text(column, kind) %}
-  {%- if kind == 'text' -%}{{- return("cast(length(" ~ column ~ ") as " ~ dbt.type_string() ~ ") || ':' || " ~ column) -}}{%- endif -%}
-  {%- if kind == 'timestamp' -%}{{- return("cast(" ~ microseconds(column) ~ " as " ~ dbt.type_string() ~ ")") -}}{%- endif -%}
-  {%- if kind == 'double' -%}{{- return(ten_digits(column)) -}}{%- endif -%}
-  {{- return("cast(" ~ column ~ " as " ~ dbt.type_string() ~ ")") -}}
+  {%- if kind == 'text' -%}
+    {{- return("coalesce(cast(length(" ~ column ~ ") as " ~ dbt.type_string() ~ ") || ':', '-'), coalesce(" ~ column ~ ", '')") -}}
+  {%- endif -%}
+  {%- set text = "cast(" ~ column ~ " as " ~ dbt.type_string() ~ ")" -%}
+  {%- if kind == 'timestamp' -%}{%- set text = "cast(" ~ microseconds(column) ~ " as " ~ dbt.type_string() ~ ")" -%}{%- endif -%}
+  {%- if kind == 'double' -%}{%- set text = ten_digits(column) -%}{%- endif -%}
+  {%- if kind.startswith('decimal(') -%}{%- set text = every_digit(column, kind) -%}{%- endif -%}
+  {{- return("coalesce(" ~ text ~ ", '-')") -}}
 {% endmacro %}
 
 {# Fifteen hexadecimal digits as a number. #}
 {% macro hexadecimal(digits) %}{{ return(adapter.dispatch('hexadecimal')(digits)) }}{% endmacro %}
 {% macro duckdb__hexadecimal(digits) %}{{ return("cast(concat('0x', " ~ digits ~ ") as bigint)") }}{% endmacro %}
 {% macro spark__hexadecimal(digits) %}{{ return("conv(" ~ digits ~ ", 16, 10)") }}{% endmacro %}
+
+{# A sum that cannot overflow, of numbers that fit a bigint: DuckDB's is of 128 bits. #}
+{% macro exact_sum(number) %}{{ return(adapter.dispatch('exact_sum')(number)) }}{% endmacro %}
+{% macro duckdb__exact_sum(number) %}{{ return("cast(sum(" ~ number ~ ") as decimal(38, 0))") }}{% endmacro %}
+{% macro spark__exact_sum(number) %}{{ return("sum(cast(" ~ number ~ " as decimal(20, 0)))") }}{% endmacro %}
+
+{# A decimal with all the digits of its scale: Spark's cast writes 0.00000000001 as 1E-11. #}
+{% macro every_digit(column, kind) %}{{ return(adapter.dispatch('every_digit')(column, kind)) }}{% endmacro %}
+{% macro duckdb__every_digit(column, kind) %}{{ return("cast(" ~ column ~ " as varchar)") }}{% endmacro %}
+{% macro spark__every_digit(column, kind) %}
+  {{- return("replace(format_number(" ~ column ~ ", " ~ kind.rstrip(')').split(',')[1] ~ "), ',', '')") -}}
+{% endmacro %}
 
 {# Microseconds since 1970 of a moment in UTC. #}
 {% macro microseconds(column) %}{{ return(adapter.dispatch('microseconds')(column)) }}{% endmacro %}

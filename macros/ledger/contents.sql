@@ -24,15 +24,14 @@
       {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
       {%- if relation -%}{%- do written.append(contents_of(relation, node.config.get('day') if node.config.materialized == 'by_day', missing[node.alias])) -%}{%- endif -%}
     {%- endfor -%}
-    {%- if written -%}{%- do in_one_transaction(written) -%}{%- endif -%}
+    {%- if written -%}{%- do in_one_transaction(["insert into ops.contents" ~ (written | join(" union all "))]) -%}{%- endif -%}
   {%- endif -%}
 {% endmacro %}
 
-{# Appends the sums of a mart's days (or, without days, of all of it) to ops.contents. #}
+{# The lines of ops.contents for a mart's days (or, without days, for all of it). #}
 {% macro contents_of(relation, day, days) %}
   {%- set key = "cast(" ~ adapter.quote(day) ~ " as date)" if day else "cast(null as date)" -%}
   {{- return("
-    insert into ops.contents
     select '" ~ relation.identifier ~ "', summed.day, fresh.output_hash, summed.shape, summed.first_sum, summed.second_sum, summed.row_count
     from (
       select " ~ key ~ " as day, " ~ content_sums(columns_of(relation)) ~ " from " ~ relation

@@ -113,5 +113,12 @@ def spark_sql(query: str) -> list:
 
 
 def stop_spark() -> None:
+    """Ends Java with the session: its working folder and its list of tables are those of the first one's project."""
+    from pyspark import SparkContext
+
     if session() is not None:
         session().stop()
+        SparkContext._gateway.shutdown()
+        SparkContext._gateway.proc.stdin.close()
+        SparkContext._gateway.proc.wait()
+        SparkContext._gateway = SparkContext._jvm = None
