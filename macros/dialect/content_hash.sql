@@ -22,7 +22,7 @@
   {%- set row_md5 = "md5(concat(" ~ (texts | join(", '|', ") or "''") ~ "))" -%}
   {%- set sums = ["'" ~ local_md5(shape | join(',')) ~ "' as shape"] -%}
   {%- for name, from in [('first', 1), ('second', 16)] -%}
-    {%- do sums.append("coalesce(" ~ exact_sum(hexadecimal("substring(" ~ row_md5 ~ ", " ~ from ~ ", 15)")) ~ ", 0) as " ~ name ~ "_sum") -%}
+    {%- do sums.append("coalesce(sum(" ~ hexadecimal("substring(" ~ row_md5 ~ ", " ~ from ~ ", 15)") ~ "), 0) as " ~ name ~ "_sum") -%}
   {%- endfor -%}
   {{- return(sums | join(', ') ~ ', count(*) as row_count') -}}
 {% endmacro %}
@@ -49,22 +49,20 @@
   {%- if kind == 'text' -%}
     {{- return("coalesce(cast(length(" ~ column ~ ") as " ~ dbt.type_string() ~ ") || ':', '-'), coalesce(" ~ column ~ ", '')") -}}
   {%- endif -%}
-  {%- set text = "cast(" ~ column ~ " as " ~ dbt.type_string() ~ ")" -%}
-  {%- if kind == 'timestamp' -%}{%- set text = "cast(" ~ microseconds(column) ~ " as " ~ dbt.type_string() ~ ")" -%}{%- endif -%}
-  {%- if kind == 'double' -%}{%- set text = ten_digits(column) -%}{%- endif -%}
-  {%- if kind.startswith('decimal(') -%}{%- set text = every_digit(column, kind) -%}{%- endif -%}
+  {%- if kind == 'double' -%}
+    {%- set text = ten_digits(column) -%}
+  {%- elif kind.startswith('decimal(') -%}
+    {%- set text = every_digit(column, kind) -%}
+  {%- else -%}
+    {%- set text = "cast(" ~ (microseconds(column) if kind == 'timestamp' else column) ~ " as " ~ dbt.type_string() ~ ")" -%}
+  {%- endif -%}
   {{- return("coalesce(" ~ text ~ ", '-')") -}}
 {% endmacro %}
 
-{# Fifteen hexadecimal digits as a number. #}
+{# Fifteen hexadecimal digits as a number whose sum is exact: DuckDB sums bigints in 128 bits. #}
 {% macro hexadecimal(digits) %}{{ return(adapter.dispatch('hexadecimal')(digits)) }}{% endmacro %}
 {% macro duckdb__hexadecimal(digits) %}{{ return("cast(concat('0x', " ~ digits ~ ") as bigint)") }}{% endmacro %}
-{% macro spark__hexadecimal(digits) %}{{ return("conv(" ~ digits ~ ", 16, 10)") }}{% endmacro %}
-
-{# A sum that cannot overflow, of numbers that fit a bigint: DuckDB's is of 128 bits. #}
-{% macro exact_sum(number) %}{{ return(adapter.dispatch('exact_sum')(number)) }}{% endmacro %}
-{% macro duckdb__exact_sum(number) %}{{ return("cast(sum(" ~ number ~ ") as decimal(38, 0))") }}{% endmacro %}
-{% macro spark__exact_sum(number) %}{{ return("sum(cast(" ~ number ~ " as decimal(20, 0)))") }}{% endmacro %}
+{% macro spark__hexadecimal(digits) %}{{ return("cast(conv(" ~ digits ~ ", 16, 10) as decimal(20, 0))") }}{% endmacro %}
 
 {# A decimal with all the digits of its scale: Spark's cast writes 0.00000000001 as 1E-11. #}
 {% macro every_digit(column, kind) %}{{ return(adapter.dispatch('every_digit')(column, kind)) }}{% endmacro %}
